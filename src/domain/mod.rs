@@ -1,0 +1,9 @@
+//! Plain types and pure functions: no I/O, no async, no FFmpeg, no ONNX Runtime.
+
+pub mod aggregation;
+pub mod calibration;
+pub mod coverage;
+pub mod frame;
+pub mod media;
+pub mod sampling;
+pub mod score;

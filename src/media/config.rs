@@ -1,0 +1,32 @@
+//! Settings of the decoder child.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::MediaLimits;
+
+/// `[media]` in `jaga.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MediaConfig {
+    /// The child's program; `None` means `jaga-decoder` beside the running program.
+    pub decoder: Option<PathBuf>,
+    /// Children that wait, linked and ready, for the next upload.
+    pub warm_children: usize,
+    /// Decoder threads of one child; 0 means the number of cores, at most 4.
+    pub decoder_threads: u32,
+    /// What a file may have.
+    pub limits: MediaLimits,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            decoder: None,
+            warm_children: 2,
+            decoder_threads: 0,
+            limits: MediaLimits::default(),
+        }
+    }
+}

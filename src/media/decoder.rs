@@ -1,0 +1,5 @@
+//! stub
+/// stub
+pub struct Decoder;
+/// stub
+pub struct OpenMedia;
