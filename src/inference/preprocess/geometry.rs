@@ -9,6 +9,10 @@ pub(super) struct Span {
     pub(super) start: f64,
     /// Length in the source, in pixels.
     pub(super) length: f64,
+    /// Source pixels a resized pixel.
+    pub(super) step: f64,
+    /// Resized pixels that are cut off before the first one.
+    pub(super) skipped: u32,
     /// Pixels that come out.
     pub(super) out: u32,
     /// Where they are put in the input.
@@ -117,6 +121,8 @@ impl Span {
             } else {
                 f64::from(end - begin) * step
             },
+            step,
+            skipped: begin - bar,
             out: end - begin,
             offset: begin - cut,
         }

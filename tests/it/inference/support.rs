@@ -113,7 +113,11 @@ impl Tiny {
     }
 
     /// The bundle as a running model.
-    pub(super) fn start(&self, runtime: &Runtime, sessions: usize) -> Result<Model, InferenceError> {
+    pub(super) fn start(
+        &self,
+        runtime: &Runtime,
+        sessions: usize,
+    ) -> Result<Model, InferenceError> {
         let place = tempfile::tempdir().unwrap();
         let bundle = self.bundle(&place.path().join("tiny"));
         let config = ModelsConfig {
