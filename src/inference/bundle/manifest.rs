@@ -1,0 +1,333 @@
+//! `model.toml` as it is written; what it means is checked in [`super::check`].
+
+use std::num::NonZeroUsize;
+
+use serde::Deserialize;
+
+use crate::domain::aggregation::Aggregation;
+use crate::domain::calibration::Calibration;
+
+/// A whole `model.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// `[model]`
+    pub model: ModelSection,
+    /// `[[file]]`, at least the ONNX graph.
+    pub file: Vec<FileEntry>,
+    /// `[input]`
+    pub input: InputSection,
+    /// `[output]`
+    pub output: OutputSection,
+    /// `[calibration]`
+    pub calibration: Calibration,
+    /// `[verdict]`
+    #[serde(default)]
+    pub verdict: Verdict,
+    /// `[aggregation]`
+    pub aggregation: Aggregation,
+    /// `[runtime]`
+    #[serde(default)]
+    pub runtime: RuntimeSection,
+}
+
+/// `[model]`: who this is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSection {
+    /// The bundle's name, which is its folder's.
+    pub name: String,
+    /// Any version, as reports show it.
+    pub version: String,
+    /// Whether there is evidence for it.
+    pub status: Status,
+    /// What it answers, such as `ai_generated`.
+    pub question: String,
+    /// SPDX expression of the weights.
+    pub license: String,
+    /// File with its evidence, beside `model.toml`.
+    pub card: String,
+}
+
+/// How far a model may be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// No evidence that would do for a decision.
+    Experimental,
+    /// Its card has the evidence.
+    Validated,
+}
+
+/// `[[file]]`: one file that the model is made of.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Relative, within the bundle's folder or its folder of weights.
+    pub path: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// How set-up gets it; not used here.
+    pub source: Option<String>,
+    /// The rewrite that set-up applies; not used here.
+    pub derive: Option<String>,
+}
+
+/// `[input]`: how a picture becomes the graph's input.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSection {
+    /// What one input shows.
+    pub kind: InputKind,
+    /// The graph's input.
+    pub name: String,
+    /// Order of the axes.
+    pub layout: Layout,
+    /// Element type.
+    pub dtype: Dtype,
+    /// Order of the channels.
+    pub color: Color,
+    /// Resampling.
+    pub resize: Resize,
+    /// Cut after resampling; none takes all.
+    pub crop: Option<Crop>,
+    /// Factor on the 8-bit value, before mean and deviation.
+    #[serde(default = "one")]
+    pub scale: f64,
+    /// Subtracted after scaling, in the order of `color`.
+    #[serde(default)]
+    pub mean: [f64; 3],
+    /// Divided by, in the order of `color`.
+    #[serde(default = "ones")]
+    pub std: [f64; 3],
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn ones() -> [f64; 3] {
+    [1.0; 3]
+}
+
+/// What one input shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputKind {
+    /// A whole picture.
+    Frame,
+    /// A cut-out face.
+    Face,
+    /// Consecutive pictures.
+    Window,
+}
+
+/// Order of the axes: batch, channels, time, rows, columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Layout {
+    /// Planes.
+    Nchw,
+    /// Interleaved.
+    Nhwc,
+    /// Planes with time inside.
+    Ncthw,
+    /// Planes, time outside.
+    Ntchw,
+}
+
+/// Element type of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtype {
+    /// 32-bit float.
+    Float32,
+    /// 16-bit float.
+    Float16,
+    /// The 8-bit values as they are.
+    Uint8,
+}
+
+/// Order of the channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Color {
+    /// Red first.
+    Rgb,
+    /// Blue first.
+    Bgr,
+}
+
+/// Resampling of the whole picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resize {
+    /// What happens to the aspect ratio.
+    pub mode: ResizeMode,
+    /// Pixels: one number, or width and height.
+    pub size: Size,
+    /// Kernel, named and behaving as Pillow's.
+    pub filter: Filter,
+    /// Value of the bars of `letterbox`, in every channel.
+    #[serde(default)]
+    pub pad: u8,
+}
+
+/// What happens to the aspect ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResizeMode {
+    /// Kept; the shorter side becomes `size`, the other is rounded half to even.
+    ShortestSide,
+    /// Given up; the picture becomes `size`.
+    Stretch,
+    /// Kept; the picture fits into `size`, bars fill the rest.
+    Letterbox,
+}
+
+/// `224` or `[width, height]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected a number of pixels or [width, height]")]
+pub enum Size {
+    /// Both sides, or the shorter one.
+    One(u32),
+    /// Width and height.
+    Two([u32; 2]),
+}
+
+impl Size {
+    /// Width and height.
+    pub fn sides(self) -> [u32; 2] {
+        match self {
+            Self::One(side) => [side, side],
+            Self::Two(sides) => sides,
+        }
+    }
+}
+
+/// Kernels of Pillow's `Image.resize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// The one pixel at the centre.
+    Nearest,
+    /// Mean of the covered pixels.
+    Box,
+    /// Triangle.
+    Bilinear,
+    /// Hamming window.
+    Hamming,
+    /// Keys' cubic, a = −0.5.
+    Bicubic,
+    /// Windowed sinc of 3 lobes.
+    Lanczos,
+}
+
+/// Cut out of the resampled picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crop {
+    /// Where.
+    pub mode: CropMode,
+    /// Pixels: one number, or width and height.
+    pub size: Size,
+}
+
+/// Where to cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CropMode {
+    /// In the middle; an odd remainder goes to the right and to the bottom.
+    Center,
+}
+
+/// `[output]`: how the graph's output becomes log-odds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSection {
+    /// The graph's output.
+    pub name: String,
+    /// What its numbers are.
+    pub kind: OutputKind,
+    /// Which of several classes is "synthetic"; needed for `softmax`.
+    pub class: Option<usize>,
+    /// How tokens become one embedding.
+    #[serde(default)]
+    pub pool: Pooling,
+    /// File of the linear head; for an embedding only.
+    pub head: Option<String>,
+}
+
+/// What an output's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// 0..=1.
+    Probability,
+    /// Log-odds.
+    Logit,
+    /// Unnormalised class scores, to which softmax is applied here.
+    Softmax,
+    /// A vector, or one a token.
+    Embedding,
+}
+
+/// How tokens `[batch, tokens, dim]` become one embedding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// It is one already: `[batch, dim]`.
+    #[default]
+    None,
+    /// Token 0.
+    Cls,
+    /// Mean of all tokens.
+    Mean,
+}
+
+/// `[verdict]`: from a calibrated score to words.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// From this score on: `substantial_evidence`.
+    pub substantial_evidence: f64,
+    /// Below this score: `little_evidence`.
+    pub little_evidence: f64,
+}
+
+impl Default for Verdict {
+    /// For a bundle that states none: wide, so that an unmeasured model seldom says much.
+    fn default() -> Self {
+        Self {
+            substantial_evidence: 0.95,
+            little_evidence: 0.05,
+        }
+    }
+}
+
+/// `[runtime]`: how to run it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeSection {
+    /// Pictures that may share one run; 1 where the scores depend on the batch.
+    #[serde(default = "single")]
+    pub max_batch: NonZeroUsize,
+    /// Sessions; the configuration decides otherwise.
+    pub sessions: Option<NonZeroUsize>,
+    /// Threads a session; the configuration decides otherwise.
+    pub intra_threads: Option<NonZeroUsize>,
+}
+
+fn single() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
+
+impl Default for RuntimeSection {
+    fn default() -> Self {
+        Self {
+            max_batch: single(),
+            sessions: None,
+            intra_threads: None,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What can go wrong between a bundle's folder and a model's answer.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::domain::score::NotFinite;
+
+use super::bundle::BundleError;
+
+/// A fault of the inference stage. What somebody has to repair and what failed at run time are
+/// apart: see [`InferenceError::kind`].
+#[derive(Debug, thiserror::Error)]
+pub enum InferenceError {
+    /// A model bundle that can't be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// No ONNX Runtime library is configured.
+    #[error(
+        "no ONNX Runtime library is configured\nhint: `./scripts/jaga` sets one up; else set \
+         [runtime] library or JAGA_RUNTIME__LIBRARY to a libonnxruntime.so"
+    )]
+    NoLibrary,
+    /// The ONNX Runtime library can't be loaded.
+    #[error(
+        "can't load ONNX Runtime from {}: {reason}\nhint: `./scripts/jaga` sets up the pinned \
+         library", path.display()
+    )]
+    Library {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the loader says.
+        reason: String,
+    },
+    /// Another library is in use already; a process can have one.
+    #[error(
+        "ONNX Runtime is loaded from {} already, so {} can't be loaded as well",
+        loaded.display(), asked.display()
+    )]
+    SecondLibrary {
+        /// The one in use.
+        loaded: PathBuf,
+        /// The one asked for.
+        asked: PathBuf,
+    },
+    /// An execution provider that this program can't use.
+    #[error(
+        "[runtime] providers names {name:?}, which this version can't use; supported: {supported}"
+    )]
+    UnsupportedProvider {
+        /// As configured.
+        name: String,
+        /// What would be possible.
+        supported: String,
+    },
+    /// An empty list of execution providers.
+    #[error("[runtime] providers is empty; it needs at least one, such as \"cpu\"")]
+    NoProvider,
+    /// A folder of bundles that can't be listed.
+    #[error("can't list the models in {}", path.display())]
+    ListModels {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Two bundles of one name.
+    #[error("the model {name:?} is there twice: in {} and in {}", first.display(), second.display())]
+    DuplicateModel {
+        /// The name.
+        name: String,
+        /// Found first.
+        first: PathBuf,
+        /// Found next.
+        second: PathBuf,
+    },
+    /// A model that no folder has.
+    #[error("there is no model {name:?}; there are: {known}")]
+    UnknownModel {
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A session can't be made of a bundle's graph.
+    #[error("ONNX Runtime can't load {} of the model {model:?}: {reason}", path.display())]
+    Load {
+        /// The model.
+        model: String,
+        /// The graph's file.
+        path: PathBuf,
+        /// What ONNX Runtime says.
+        reason: String,
+    },
+    /// A thread that can't be started.
+    #[error("can't start a worker thread for the model {model:?}")]
+    Thread {
+        /// The model.
+        model: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A picture that can't be turned into the model's input.
+    #[error("can't resize a {width}x{height} picture: {reason}")]
+    Preprocess {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// What failed.
+        reason: String,
+    },
+    /// ONNX Runtime refused to compute.
+    #[error("the model {model:?} failed: {reason}")]
+    Run {
+        /// The model.
+        model: String,
+        /// What ONNX Runtime says.
+        reason: String,
+    },
+    /// An output of another shape than the bundle says.
+    #[error("the model {model:?} gave an output of shape {found:?}, expected {expected}")]
+    OutputShape {
+        /// The model.
+        model: String,
+        /// What the bundle asks for.
+        expected: &'static str,
+        /// What came.
+        found: Vec<usize>,
+    },
+    /// An output that is NaN, infinite or, for a probability, outside 0..=1.
+    #[error("the model {model:?} gave {value}, which is no score")]
+    NoScore {
+        /// The model.
+        model: String,
+        /// What came.
+        value: f64,
+    },
+    /// A worker panicked over this entry.
+    #[error("a worker of the model {model:?} panicked")]
+    Panicked {
+        /// The model.
+        model: String,
+    },
+    /// The model is being shut down.
+    #[error("the model {model:?} takes no more work")]
+    Closed {
+        /// The model.
+        model: String,
+    },
+}
+
+/// Classes of inference faults, for the doors to turn into codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InferenceErrorKind {
+    /// A bundle or the configuration has to be repaired; found at start-up.
+    Configuration,
+    /// A model asked for by a caller that isn't there.
+    UnknownModel,
+    /// Computing failed; another try may do.
+    Internal,
+    /// The server is shutting down.
+    Draining,
+}
+
+impl InferenceError {
+    /// The class of this fault.
+    pub fn kind(&self) -> InferenceErrorKind {
+        match self {
+            Self::Bundle(_)
+            | Self::NoLibrary
+            | Self::Library { .. }
+            | Self::SecondLibrary { .. }
+            | Self::UnsupportedProvider { .. }
+            | Self::NoProvider
+            | Self::ListModels { .. }
+            | Self::DuplicateModel { .. }
+            | Self::Load { .. } => InferenceErrorKind::Configuration,
+            Self::UnknownModel { .. } => InferenceErrorKind::UnknownModel,
+            Self::Thread { .. }
+            | Self::Preprocess { .. }
+            | Self::Run { .. }
+            | Self::OutputShape { .. }
+            | Self::NoScore { .. }
+            | Self::Panicked { .. } => InferenceErrorKind::Internal,
+            Self::Closed { .. } => InferenceErrorKind::Draining,
+        }
+    }
+
+    /// A value of `model` that is NaN or infinite.
+    pub(super) fn not_finite(model: &str, error: NotFinite) -> Self {
+        Self::NoScore {
+            model: model.to_owned(),
+            value: error.0,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A model that is loaded and warm.
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use ndarray::Array4;
+use serde::Serialize;
+
+use crate::domain::aggregation::Aggregation;
+use crate::domain::calibration::Calibration;
+use crate::domain::frame::Picture;
+use crate::domain::score::Logit;
+
+use super::bundle::manifest::Dtype;
+use super::bundle::{Bundle, Status, Verdict};
+use super::config::{ModelsConfig, Provider};
+use super::error::InferenceError;
+use super::pool::Pool;
+use super::preprocess::Preprocessor;
+use super::session::{Runtime, Session, SessionConfig};
+use super::tensor::Tensor;
+
+/// What is known of a loaded model, for reports and `/v1/models`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelInfo {
+    /// The bundle's name.
+    pub name: String,
+    /// The bundle's version.
+    pub version: String,
+    /// Identity of the bundle's content, see [`Bundle::sha256`].
+    pub sha256: String,
+    /// How far it may be trusted.
+    pub status: Status,
+    /// What it answers, such as `ai_generated`.
+    pub question: String,
+    /// SPDX expression of the weights.
+    pub license: String,
+    /// The execution provider that runs it, by ONNX Runtime's name.
+    pub provider: Provider,
+    /// Pictures that may share one run.
+    pub max_batch: NonZeroUsize,
+    /// Sessions, each on a thread of its own.
+    pub sessions: usize,
+    /// Threads that one session computes with.
+    pub intra_threads: usize,
+}
+
+/// A bundle with its sessions, each warmed up.
+#[derive(Debug)]
+pub struct Model {
+    info: ModelInfo,
+    preprocessor: Preprocessor,
+    calibration: Calibration,
+    aggregation: Aggregation,
+    verdict: Verdict,
+    pool: Pool,
+}
+
+impl Model {
+    /// Loads as many sessions as the configuration and the bundle ask for and runs each once.
+    /// Blocks for seconds.
+    pub fn start(
+        runtime: &Runtime,
+        bundle: &Bundle,
+        config: &ModelsConfig,
+        provider: Provider,
+    ) -> Result<Self, InferenceError> {
+        let begin = Instant::now();
+        let manifest = &bundle.manifest;
+        let preprocessor = Preprocessor::new(&manifest.input);
+        let session_config = SessionConfig {
+            provider,
+            intra_threads: config.intra_threads_for(manifest.runtime.intra_threads),
+        };
+        let count = config.sessions_for(manifest.runtime.sessions);
+        let blank = blank(manifest.input.dtype, preprocessor.shape());
+        let mut sessions = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut session = Session::new(runtime, bundle, preprocessor.shape(), session_config)?;
+            session.run(&blank)?;
+            sessions.push(session);
+        }
+        let info = ModelInfo {
+            name: manifest.model.name.clone(),
+            version: manifest.model.version.clone(),
+            sha256: bundle.sha256.clone(),
+            status: manifest.model.status,
+            question: manifest.model.question.clone(),
+            license: manifest.model.license.clone(),
+            provider,
+            max_batch: manifest.runtime.max_batch,
+            sessions: count,
+            intra_threads: session_config.intra_threads,
+        };
+        tracing::info!(
+            model = info.name,
+            version = info.version,
+            provider = provider.name(),
+            sessions = count,
+            elapsed_ms = begin.elapsed().as_millis(),
+            "model loaded"
+        );
+        Ok(Self {
+            pool: Pool::start(&info.name, sessions, config.queue)?,
+            info,
+            preprocessor,
+            calibration: manifest.calibration.clone(),
+            aggregation: manifest.aggregation,
+            verdict: manifest.verdict,
+        })
+    }
+
+    /// Who this is and how it runs.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// The model's input for `picture`. Costs some milliseconds of computing: not for an async
+    /// thread.
+    pub fn prepare(&self, picture: &Picture) -> Result<Tensor, InferenceError> {
+        self.preprocessor.prepare(picture)
+    }
+
+    /// The uncalibrated log-odds of one prepared picture; finite, or an error.
+    pub async fn score(&self, tensor: Tensor) -> Result<Logit, InferenceError> {
+        self.pool.run(tensor).await
+    }
+
+    /// How its frames become one value.
+    pub fn aggregation(&self) -> Aggregation {
+        self.aggregation
+    }
+
+    /// How its value becomes a probability.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// How its score becomes a verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Pictures that wait for a session now.
+    pub fn waiting(&self) -> usize {
+        self.pool.waiting()
+    }
+}
+
+/// Mid-grey: an all-zero embedding would be no score.
+fn blank(dtype: Dtype, shape: [usize; 4]) -> Tensor {
+    match dtype {
+        Dtype::Uint8 => Tensor::Uint8(Array4::from_elem(shape, 128)),
+        Dtype::Float32 | Dtype::Float16 => Tensor::Float32(Array4::from_elem(shape, 0.5)),
+    }
+}

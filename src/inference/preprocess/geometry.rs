@@ -1,0 +1,203 @@
+//! Which part of a picture becomes which part of the input. Pure.
+
+use super::super::bundle::manifest::{InputSection, ResizeMode};
+
+/// Part of a picture in its own pixels, and the pixels that it becomes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Span {
+    /// Start in the source, in pixels, fractions included.
+    pub(super) start: f64,
+    /// Length in the source, in pixels.
+    pub(super) length: f64,
+    /// Source pixels a resized pixel.
+    pub(super) step: f64,
+    /// Resized pixels that are cut off before the first one.
+    pub(super) skipped: u32,
+    /// Pixels that come out.
+    pub(super) out: u32,
+    /// Where they are put in the input.
+    pub(super) offset: u32,
+}
+
+/// How one picture is placed in the input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Placement {
+    pub(super) x: Span,
+    pub(super) y: Span,
+}
+
+/// Width and height of the input.
+pub(super) fn output_size(input: &InputSection) -> [u32; 2] {
+    input
+        .crop
+        .map_or(input.resize.size, |crop| crop.size)
+        .sides()
+}
+
+impl Placement {
+    /// For a picture of `source` (width, height).
+    pub(super) fn new(input: &InputSection, source: [u32; 2]) -> Self {
+        let [target_width, target_height] = input.resize.size.sides();
+        let [width, height] = source.map(f64::from);
+        let ratios = [
+            f64::from(target_width) / width,
+            f64::from(target_height) / height,
+        ];
+        let [x, y] = match input.resize.mode {
+            ResizeMode::Stretch => [target_width, target_height],
+            // `size / min(w, h)` and `int(round(side · ratio))`, in float64, as Python has it.
+            ResizeMode::ShortestSide => {
+                let ratio = f64::from(target_width) / width.min(height);
+                [rounded(width * ratio), rounded(height * ratio)]
+            }
+            ResizeMode::Letterbox => {
+                let ratio = ratios[0].min(ratios[1]);
+                [
+                    rounded(width * ratio).min(target_width),
+                    rounded(height * ratio).min(target_height),
+                ]
+            }
+        };
+        let [out_width, out_height] = output_size(input);
+        let boxed = input.resize.mode == ResizeMode::Letterbox;
+        let frame = if boxed {
+            [target_width, target_height]
+        } else {
+            [x, y]
+        };
+        Self {
+            x: Span::new(source[0], x, frame[0], out_width),
+            y: Span::new(source[1], y, frame[1], out_height),
+        }
+    }
+
+    /// Whether bars are left to fill.
+    fn fills(&self, size: [u32; 2]) -> bool {
+        [self.x.out, self.y.out] == size
+    }
+
+    /// `inner` (the resampled pixels) in a picture of `size` filled with `pad`.
+    pub(super) fn framed(&self, inner: Vec<u8>, size: [u32; 2], pad: u8) -> Vec<u8> {
+        if self.fills(size) {
+            return inner;
+        }
+        let [width, height] = size.map(|side| side as usize);
+        let mut framed = vec![pad; width * height * 3];
+        let (inner_row, row) = (self.x.out as usize * 3, width * 3);
+        let left = self.x.offset as usize * 3;
+        let rows = framed.chunks_exact_mut(row).skip(self.y.offset as usize);
+        for (to, from) in rows.zip(inner.chunks_exact(inner_row)) {
+            if let Some(place) = to.get_mut(left..left + inner_row) {
+                place.copy_from_slice(from);
+            }
+        }
+        framed
+    }
+}
+
+impl Span {
+    /// `source` pixels become `resized`, centred in `frame`, of which the middle `out` are taken.
+    /// Odd remainders go to the end, as with `(frame - out) // 2`.
+    fn new(source: u32, resized: u32, frame: u32, out: u32) -> Self {
+        let (resized, frame) = (resized.max(1), frame.max(1));
+        let bar = frame.saturating_sub(resized) / 2;
+        let cut = frame.saturating_sub(out) / 2;
+        // In the coordinates of the frame: bar..bar + resized is picture, cut..cut + out is kept.
+        let begin = cut.max(bar);
+        let end = cut
+            .saturating_add(out)
+            .min(bar.saturating_add(resized))
+            .max(begin + 1);
+        let step = f64::from(source) / f64::from(resized);
+        let whole = end - begin == resized;
+        Self {
+            start: if whole {
+                0.0
+            } else {
+                f64::from(begin - bar) * step
+            },
+            length: if whole {
+                f64::from(source)
+            } else {
+                f64::from(end - begin) * step
+            },
+            step,
+            skipped: begin - bar,
+            out: end - begin,
+            offset: begin - cut,
+        }
+    }
+}
+
+/// Python's `int(round(value))`, at least 1: halves go to the even neighbour.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a side times a ratio is positive and, for pictures within the limits, fits"
+)]
+fn rounded(value: f64) -> u32 {
+    (value.round_ties_even() as u32).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(resize: &str, crop: &str) -> InputSection {
+        toml::from_str(&format!(
+            "kind = \"frame\"\nname = \"x\"\nlayout = \"NCHW\"\ndtype = \"uint8\"\n\
+             color = \"RGB\"\nresize = {resize}\n{crop}"
+        ))
+        .unwrap()
+    }
+
+    fn shortest(size: u32) -> InputSection {
+        input(
+            &format!("{{ mode = \"shortest_side\", size = {size}, filter = \"bicubic\" }}"),
+            &format!("crop = {{ mode = \"center\", size = {size} }}"),
+        )
+    }
+
+    #[test]
+    fn halves_are_rounded_to_even() {
+        assert_eq!([0.4, 2.5, 3.5, 4.5, 398.2].map(rounded), [1, 2, 4, 4, 398]);
+    }
+
+    #[test]
+    fn shortest_side_takes_the_middle() {
+        // 1920·224/1080 = 398.2 → 398; (398 − 224) // 2 = 87.
+        let p = Placement::new(&shortest(224), [1920, 1080]);
+        let step = 1920.0 / 398.0;
+        assert!((p.x.start - 87.0 * step).abs() < 1e-9);
+        assert!((p.x.length - 224.0 * step).abs() < 1e-9);
+        assert_eq!((p.y.start, p.y.length), (0.0, 1080.0));
+        assert_eq!((p.x.out, p.y.out, p.x.offset, p.y.offset), (224, 224, 0, 0));
+    }
+
+    #[test]
+    fn letterbox_leaves_bars() {
+        let i = input(
+            "{ mode = \"letterbox\", size = [10, 10], filter = \"box\", pad = 7 }",
+            "",
+        );
+        let p = Placement::new(&i, [20, 10]);
+        assert_eq!((p.x.out, p.y.out, p.x.offset, p.y.offset), (10, 5, 0, 2));
+        let framed = p.framed(vec![1; 10 * 5 * 3], [10, 10], 7);
+        assert_eq!(framed.len(), 300);
+        assert_eq!(framed.iter().filter(|v| **v == 7).count(), 150);
+        assert!(framed[60..210].iter().all(|v| *v == 1));
+    }
+
+    #[test]
+    fn the_source_span_stays_in_the_picture() {
+        for width in [1_u32, 2, 3, 17, 223, 224, 225, 1279, 8192] {
+            for height in [1_u32, 5, 224, 719, 8192] {
+                let p = Placement::new(&shortest(224), [width, height]);
+                for (span, side) in [(p.x, width), (p.y, height)] {
+                    assert!(span.start >= 0.0 && span.start + span.length <= f64::from(side));
+                    assert_eq!(span.out, 224);
+                }
+            }
+        }
+    }
+}

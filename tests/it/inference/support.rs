@@ -1,0 +1,160 @@
+//! Where the library, the weights and the Python reference are; bundles around tiny graphs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use jaga::domain::frame::Picture;
+use jaga::inference::{Bundle, InferenceError, Model, ModelsConfig, Provider, Runtime};
+use sha2::{Digest, Sha256};
+
+/// The root of the repository.
+pub(super) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Says why a test does nothing; where everything has to be there (CI), that is a failure.
+pub(super) fn skip(reason: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "in CI this must run: {reason}"
+    );
+    eprintln!("skipped: {reason}");
+}
+
+/// The ONNX Runtime that set-up made, or the one that the environment names.
+pub(super) fn runtime() -> Option<Runtime> {
+    let named = std::env::var_os("JAGA_RUNTIME__LIBRARY").map(PathBuf::from);
+    let Some(library) = named.or_else(set_up_library) else {
+        skip("no ONNX Runtime; `./scripts/test` sets one up");
+        return None;
+    };
+    Some(Runtime::load(&library).unwrap())
+}
+
+fn set_up_library() -> Option<PathBuf> {
+    let files = fs::read_dir(root().join(".jaga/runtime/cpu")).ok()?;
+    files
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.to_string_lossy().contains("libonnxruntime.so"))
+}
+
+/// The Python that has the reference's packages.
+pub(super) fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("JAGA_TEST_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        skip("JAGA_TEST_PYTHON is not set; `./scripts/test` sets it");
+    }
+    python
+}
+
+/// Runs `tests/reference/reference.py`.
+pub(super) fn reference(python: &Path, arguments: &[&std::ffi::OsStr]) {
+    let output = Command::new(python)
+        .arg(root().join("tests/reference/reference.py"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the reference failed: {errors}");
+}
+
+/// One session, so that tests start quickly.
+pub(super) fn one_session() -> ModelsConfig {
+    ModelsConfig {
+        sessions: 1,
+        ..ModelsConfig::default()
+    }
+}
+
+/// What a tiny bundle says; the rest is the same for all.
+pub(super) struct Tiny {
+    pub(super) graph: &'static str,
+    pub(super) input: &'static str,
+    pub(super) output: &'static str,
+    pub(super) max_batch: usize,
+}
+
+/// An input that passes pixel values through unchanged, as float32.
+pub(super) const PLAIN_NCHW: &str = "layout = \"NCHW\"\ndtype = \"float32\"\n";
+
+const HEAD: &str =
+    r#"{"schema":"jaga.head/1","kind":"linear","dim":3,"bias":0.25,"weights":[1.0,-2.0,3.0]}"#;
+
+impl Tiny {
+    /// Writes the bundle into `folder`, which must be named `tiny`, and opens it.
+    pub(super) fn bundle(&self, folder: &Path) -> Bundle {
+        fs::create_dir_all(folder).unwrap();
+        let graph = fs::read(root().join("tests/models").join(self.graph)).unwrap();
+        fs::write(folder.join(self.graph), &graph).unwrap();
+        fs::write(folder.join("CARD.md"), "# tiny").unwrap();
+        fs::write(folder.join("head.json"), HEAD).unwrap();
+        fs::write(folder.join("model.toml"), self.manifest(&graph)).unwrap();
+        Bundle::open(folder, Path::new("nowhere")).unwrap()
+    }
+
+    fn manifest(&self, graph: &[u8]) -> String {
+        format!(
+            "[model]\nname = \"tiny\"\nversion = \"1\"\nstatus = \"experimental\"\n\
+             question = \"ai_generated\"\nlicense = \"MIT\"\ncard = \"CARD.md\"\n\
+             [[file]]\npath = \"{}\"\nsha256 = \"{}\"\n\
+             [[file]]\npath = \"head.json\"\nsha256 = \"{}\"\n\
+             [input]\nkind = \"frame\"\nname = \"x\"\ncolor = \"RGB\"\n\
+             resize = {{ mode = \"stretch\", size = 2, filter = \"bilinear\" }}\n{}\n\
+             [output]\n{}\n[calibration]\nkind = \"none\"\n[aggregation]\nkind = \"mean\"\n\
+             [runtime]\nmax_batch = {}\n",
+            self.graph,
+            sha256(graph),
+            sha256(HEAD.as_bytes()),
+            self.input,
+            self.output,
+            self.max_batch,
+        )
+    }
+
+    /// The bundle as a running model.
+    pub(super) fn start(
+        &self,
+        runtime: &Runtime,
+        sessions: usize,
+    ) -> Result<Model, InferenceError> {
+        let place = tempfile::tempdir().unwrap();
+        let bundle = self.bundle(&place.path().join("tiny"));
+        let config = ModelsConfig {
+            sessions,
+            ..ModelsConfig::default()
+        };
+        Model::start(runtime, &bundle, &config, Provider::Cpu)
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+/// Numbers that look random and are the same everywhere (a linear congruential generator, Knuth's
+/// constants).
+pub(super) struct Numbers(u64);
+
+impl Numbers {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u8 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 56).to_le_bytes()[0]
+    }
+}
+
+/// A 2x2 picture.
+pub(super) fn small(seed: u64) -> Picture {
+    let mut numbers = Numbers::new(seed);
+    Picture::new(2, 2, (0..12).map(|_| numbers.next()).collect()).unwrap()
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Write the tiny ONNX models of the tests, whose answers can be worked out by hand.
+
+Usage: make.py [FOLDER]     (default: the folder of this script)
+
+All take a batch of 2x2 pictures. `m` is the mean of the picture's values as the graph sees them,
+`r`, `g`, `b` the means of its channels.
+
+| file | input | output |
+| --- | --- | --- |
+| logit_nchw.onnx | x float32 [batch, 3, 2, 2] | logit [batch] = r + 2g + 4b |
+| logit_nhwc.onnx | x float32 [batch, 2, 2, 3] | logit [batch, 1] = r + 2g + 4b |
+| probability_uint8.onnx | x uint8 [batch, 2, 2, 3] | probability [batch, 1] = m / 255 |
+| softmax.onnx | x float32 [batch, 3, 2, 2] | scores [batch, 3] = (r, g, b) |
+| tokens.onnx | x float32 [batch, 3, 2, 2] | tokens [batch, 2, 3] = (r, g, b), (2r, 0, 0) |
+| single.onnx | x float32 [1, 3, 2, 2] | logit [1] = r + 2g + 4b |
+| nan.onnx | x float32 [batch, 3, 2, 2] | logit [batch] = log(−1 − |m|), which is NaN |
+| slow.onnx | x float32 [batch, 3, 2, 2] | logit [batch], the sum of 64 chained products |
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
+
+
+def constant(name, values, dtype=np.float32):
+    return numpy_helper.from_array(np.asarray(values, dtype=dtype), name)
+
+
+def save(folder, name, nodes, constants, x, y):
+    """`x` and `y` are (name, element type, shape)."""
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info(*x)],
+        [helper.make_tensor_value_info(*y)],
+        constants,
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="jaga", ir_version=8
+    )
+    onnx.checker.check_model(model)
+    (folder / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+
+
+def channel_means(layout="NCHW"):
+    """Nodes that make `rgb` [batch, 3] out of `x`."""
+    axes = [2, 3] if layout == "NCHW" else [1, 2]
+    return [helper.make_node("ReduceMean", ["x"], ["rgb"], axes=axes, keepdims=0)]
+
+
+WEIGHTS = constant("weights", [[1.0], [2.0], [4.0]])
+SQUEEZE = constant("one", [1], np.int64)
+
+
+def logit_models(folder):
+    product = helper.make_node("MatMul", ["rgb", "weights"], ["column"])
+    squeeze = helper.make_node("Squeeze", ["column", "one"], ["logit"])
+    nchw = [*channel_means(), product, squeeze]
+    save(folder, "logit_nchw", nchw, [WEIGHTS, SQUEEZE],
+         ("x", FLOAT, ["batch", 3, 2, 2]), ("logit", FLOAT, ["batch"]))
+    save(folder, "single", nchw, [WEIGHTS, SQUEEZE],
+         ("x", FLOAT, [1, 3, 2, 2]), ("logit", FLOAT, [1]))
+    nhwc = [*channel_means("NHWC"), helper.make_node("MatMul", ["rgb", "weights"], ["logit"])]
+    save(folder, "logit_nhwc", nhwc, [WEIGHTS],
+         ("x", FLOAT, ["batch", 2, 2, 3]), ("logit", FLOAT, ["batch", 1]))
+
+
+def probability_model(folder):
+    nodes = [
+        helper.make_node("Cast", ["x"], ["float"], to=FLOAT),
+        helper.make_node("ReduceMean", ["float"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "one"], ["column"]),
+        helper.make_node("Div", ["column", "full"], ["probability"]),
+    ]
+    save(folder, "probability_uint8", nodes, [SQUEEZE, constant("full", [255.0])],
+         ("x", UINT8, ["batch", 2, 2, 3]), ("probability", FLOAT, ["batch", 1]))
+
+
+def softmax_model(folder):
+    nodes = [helper.make_node("ReduceMean", ["x"], ["scores"], axes=[2, 3], keepdims=0)]
+    save(folder, "softmax", nodes, [],
+         ("x", FLOAT, ["batch", 3, 2, 2]), ("scores", FLOAT, ["batch", 3]))
+
+
+def tokens_model(folder):
+    nodes = [
+        *channel_means(),
+        helper.make_node("Mul", ["rgb", "only_red"], ["red"]),
+        helper.make_node("Unsqueeze", ["rgb", "one"], ["first"]),
+        helper.make_node("Unsqueeze", ["red", "one"], ["second"]),
+        helper.make_node("Concat", ["first", "second"], ["tokens"], axis=1),
+    ]
+    save(folder, "tokens", nodes, [SQUEEZE, constant("only_red", [2.0, 0.0, 0.0])],
+         ("x", FLOAT, ["batch", 3, 2, 2]), ("tokens", FLOAT, ["batch", 2, 3]))
+
+
+def nan_model(folder):
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Abs", ["mean"], ["size"]),
+        helper.make_node("Neg", ["size"], ["negative"]),
+        helper.make_node("Sub", ["negative", "unit"], ["below"]),
+        helper.make_node("Log", ["below"], ["logit"]),
+    ]
+    save(folder, "nan", nodes, [constant("unit", [1.0])],
+         ("x", FLOAT, ["batch", 3, 2, 2]), ("logit", FLOAT, ["batch"]))
+
+
+def slow_model(folder):
+    """Sums whose order shows in the last bits, for the test of determinism."""
+    rng = np.random.default_rng(7)
+    side = 24
+    nodes = [helper.make_node("Flatten", ["x"], ["flat"], axis=1),
+             helper.make_node("MatMul", ["flat", "spread"], ["state_0"])]
+    for step in range(64):
+        nodes.append(helper.make_node("MatMul", [f"state_{step}", "mix"], [f"mixed_{step}"]))
+        nodes.append(helper.make_node("Tanh", [f"mixed_{step}"], [f"state_{step + 1}"]))
+    nodes.append(helper.make_node("ReduceSum", ["state_64", "one"], ["logit"], keepdims=0))
+    constants = [constant("spread", rng.standard_normal((12, side))),
+                 constant("mix", rng.standard_normal((side, side)) / 3), SQUEEZE]
+    save(folder, "slow", nodes, constants,
+         ("x", FLOAT, ["batch", 3, 2, 2]), ("logit", FLOAT, ["batch"]))
+
+
+def main():
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for make in (logit_models, probability_model, softmax_model, tokens_model, nan_model, slow_model):
+        make(folder)
+
+
+if __name__ == "__main__":
+    main()
