@@ -8,3 +8,4 @@
 )]
 
 mod decoder;
+mod media_files;

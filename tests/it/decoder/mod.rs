@@ -1,5 +1,6 @@
 //! The decoder child through the server's side of it: real files, real child.
 
+mod accuracy;
 mod shared_media;
 
 use std::fs::File;
