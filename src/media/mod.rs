@@ -9,6 +9,7 @@ pub mod error;
 pub mod limits;
 pub mod protocol;
 
-pub use decoder::{Decoder, OpenMedia};
+pub use config::MediaConfig;
+pub use decoder::{Decoded, Decoder, OpenMedia};
 pub use error::MediaError;
 pub use limits::MediaLimits;

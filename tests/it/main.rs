@@ -1,3 +1,12 @@
 //! The one integration test binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test ends where its expectation does"
+)]
 
+mod decoder;
 mod inference;
+mod media_files;

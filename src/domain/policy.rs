@@ -1,0 +1,329 @@
+//! A written policy: which action a score asks for, and why.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::coverage::Coverage;
+use super::score::Probability;
+
+/// Text of the policy that applies when none is configured.
+pub const DEFAULT_POLICY: &str = include_str!("default-policy.toml");
+
+/// The queue class of a request; rules can differ by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// Trusted reporters.
+    Flagger,
+    /// A platform's ordinary uploads.
+    #[default]
+    Live,
+    /// Rescoring of a catalogue.
+    Backfill,
+}
+
+/// A validated policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Its name, unique among the loaded ones.
+    pub name: String,
+    /// Its version, as written in the file.
+    pub version: String,
+    /// BLAKE3 of the file's text, hex.
+    pub blake3: String,
+    actions: Vec<String>,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    policy: Head,
+    #[serde(default)]
+    rule: Vec<Rule>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    name: String,
+    version: String,
+    actions: Vec<String>,
+}
+
+/// One rule; conditions that are absent hold.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    name: String,
+    question: String,
+    min_score: Probability,
+    min_coverage: Option<Probability>,
+    lane: Option<Lane>,
+    from: Option<Date>,
+    to: Option<Date>,
+    action: String,
+}
+
+/// Why a text is no policy.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// TOML that is none, or not of a policy's form; the source has line and key.
+    #[error("not a policy")]
+    Form(#[source] Box<toml::de::Error>),
+    /// No actions, or one twice.
+    #[error("policy.actions must list at least one action, each once")]
+    Actions,
+    /// A rule's action that is not in the list.
+    #[error("rule `{rule}`: action `{action}` is not in policy.actions ({known})")]
+    UnknownAction {
+        /// The rule's name.
+        rule: String,
+        /// Its action.
+        action: String,
+        /// What the list has.
+        known: String,
+    },
+    /// Two rules of one name.
+    #[error("rule `{0}` is there twice")]
+    RuleTwice(String),
+    /// A date range that is empty.
+    #[error("rule `{0}`: `from` is after `to`")]
+    DateRange(String),
+}
+
+/// What was found out about one question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finding {
+    /// Calibrated; `None` when inconclusive or not asked.
+    pub score: Option<Probability>,
+    /// Of the model that the score is from.
+    pub coverage: Coverage,
+}
+
+/// What a policy asks for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decision {
+    /// The policy's name.
+    pub name: String,
+    /// The policy's version.
+    pub version: String,
+    /// The strongest action of the rules that apply.
+    pub action: String,
+    /// The rules that apply, in the policy's order.
+    pub reasons: Vec<Reason>,
+}
+
+/// A rule that applies.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reason {
+    /// The rule's name.
+    pub rule: String,
+    /// The question that it looks at.
+    pub question: String,
+    /// The score that was found.
+    pub score: Probability,
+    /// The rule's `min_score`.
+    pub threshold: Probability,
+}
+
+impl Policy {
+    /// Reads and validates a policy.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let file: PolicyFile = toml::from_str(text).map_err(|e| PolicyError::Form(Box::new(e)))?;
+        let actions = file.policy.actions;
+        let distinct: std::collections::BTreeSet<&String> = actions.iter().collect();
+        if actions.is_empty() || distinct.len() != actions.len() {
+            return Err(PolicyError::Actions);
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for rule in &file.rule {
+            if !names.insert(rule.name.clone()) {
+                return Err(PolicyError::RuleTwice(rule.name.clone()));
+            }
+            rule.validate(&actions)?;
+        }
+        Ok(Self {
+            name: file.policy.name,
+            version: file.policy.version,
+            blake3: blake3::hash(text.as_bytes()).to_hex().to_string(),
+            actions,
+            rules: file.rule,
+        })
+    }
+
+    /// Decides by what was found out, for a request of `lane` on the day `today` (UTC).
+    pub fn decide(
+        &self,
+        findings: &BTreeMap<String, Finding>,
+        lane: Lane,
+        today: Date,
+    ) -> Decision {
+        let applying: Vec<(&Rule, Probability)> = self
+            .rules
+            .iter()
+            .filter_map(|rule| {
+                let finding = findings.get(&rule.question)?;
+                Some((rule, rule.applies(finding, lane, today)?))
+            })
+            .collect();
+        let rank = |action: &String| self.actions.iter().position(|a| a == action);
+        let action = applying
+            .iter()
+            .map(|(rule, _)| &rule.action)
+            .max_by_key(|action| rank(action))
+            .or(self.actions.first());
+        Decision {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            action: action.cloned().unwrap_or_default(),
+            reasons: applying
+                .into_iter()
+                .map(|(rule, score)| Reason {
+                    rule: rule.name.clone(),
+                    question: rule.question.clone(),
+                    score,
+                    threshold: rule.min_score,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Rule {
+    fn validate(&self, actions: &[String]) -> Result<(), PolicyError> {
+        if !actions.contains(&self.action) {
+            return Err(PolicyError::UnknownAction {
+                rule: self.name.clone(),
+                action: self.action.clone(),
+                known: actions.join(", "),
+            });
+        }
+        if matches!((self.from, self.to), (Some(from), Some(to)) if from > to) {
+            return Err(PolicyError::DateRange(self.name.clone()));
+        }
+        Ok(())
+    }
+
+    /// The score that makes this rule apply, if it does. Both dates are inclusive.
+    fn applies(&self, finding: &Finding, lane: Lane, today: Date) -> Option<Probability> {
+        let score = finding.score?;
+        let enough = self
+            .min_coverage
+            .is_none_or(|min| finding.coverage.ratio() >= min.get());
+        let in_lane = self.lane.is_none_or(|wanted| wanted == lane);
+        let in_time =
+            self.from.is_none_or(|from| today >= from) && self.to.is_none_or(|to| today <= to);
+        (score >= self.min_score && enough && in_lane && in_time).then_some(score)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO_RULES: &str = r#"
+        [policy]
+        name = "election"
+        version = "2"
+        actions = ["none", "label", "escalate"]
+        [[rule]]
+        name = "label"
+        question = "ai_generated"
+        min_score = 0.5
+        action = "label"
+        [[rule]]
+        name = "flagged"
+        question = "ai_generated"
+        min_score = 0.7
+        min_coverage = 0.75
+        lane = "flagger"
+        from = "2026-11-01"
+        to = "2026-11-30"
+        action = "escalate"
+    "#;
+
+    fn decide(score: Option<f64>, scored: u32, lane: Lane, day: &str) -> Decision {
+        let finding = Finding {
+            score: score.map(|s| Probability::new(s).unwrap()),
+            coverage: Coverage::new(16, 16, scored),
+        };
+        let findings = BTreeMap::from([("ai_generated".to_owned(), finding)]);
+        Policy::parse(TWO_RULES)
+            .unwrap()
+            .decide(&findings, lane, day.parse().unwrap())
+    }
+
+    #[test]
+    fn the_strongest_applying_rule_decides_and_all_are_named() {
+        let decision = decide(Some(0.8), 16, Lane::Flagger, "2026-11-30");
+        assert_eq!(decision.action, "escalate");
+        let rules: Vec<&str> = decision.reasons.iter().map(|r| r.rule.as_str()).collect();
+        assert_eq!(rules, ["label", "flagged"]);
+    }
+
+    #[test]
+    fn every_condition_must_hold() {
+        assert_eq!(
+            decide(Some(0.8), 16, Lane::Live, "2026-11-24").action,
+            "label"
+        );
+        assert_eq!(
+            decide(Some(0.8), 11, Lane::Flagger, "2026-11-24").action,
+            "label"
+        );
+        assert_eq!(
+            decide(Some(0.8), 16, Lane::Flagger, "2026-12-01").action,
+            "label"
+        );
+        assert_eq!(
+            decide(Some(0.4), 16, Lane::Flagger, "2026-11-24").action,
+            "none"
+        );
+    }
+
+    #[test]
+    fn without_a_score_no_rule_applies() {
+        let decision = decide(None, 3, Lane::Live, "2026-11-24");
+        assert_eq!(
+            (decision.action.as_str(), decision.reasons.len()),
+            ("none", 0)
+        );
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let with = |from: &str, to: &str| Policy::parse(&TWO_RULES.replacen(from, to, 1));
+        assert!(matches!(
+            with("\"none\", ", "\"label\", "),
+            Err(PolicyError::Actions)
+        ));
+        assert!(matches!(
+            with("action = \"label\"", "action = \"delete\""),
+            Err(PolicyError::UnknownAction { .. })
+        ));
+        assert!(matches!(
+            with("name = \"flagged\"", "name = \"label\""),
+            Err(PolicyError::RuleTwice(_))
+        ));
+        assert!(matches!(
+            with("2026-11-01", "2026-12-01"),
+            Err(PolicyError::DateRange(_))
+        ));
+        let Err(PolicyError::Form(source)) = with("min_score = 0.5", "min_scor = 0.5") else {
+            panic!("an unknown key was taken");
+        };
+        assert!(source.to_string().contains("min_scor"), "{source}");
+        assert!(matches!(
+            with("min_score = 0.5", "min_score = 1.5"),
+            Err(PolicyError::Form(_))
+        ));
+    }
+
+    #[test]
+    fn the_built_in_policy_is_valid() {
+        assert_eq!(Policy::parse(DEFAULT_POLICY).unwrap().name, "default");
+    }
+}

@@ -1,0 +1,90 @@
+//! What a calibrated score is called. The words are about evidence: no verdict says that a video
+//! is authentic.
+
+use serde::{Deserialize, Serialize};
+
+use super::score::Probability;
+
+/// A model's or a video's verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The score is one that few camera videos reach.
+    SubstantialEvidence,
+    /// Between the thresholds.
+    Uncertain,
+    /// The score is below what most synthetic videos get.
+    LittleEvidence,
+    /// There is no score: too few frames could be scored.
+    Inconclusive,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SubstantialEvidence => "substantial_evidence",
+            Self::Uncertain => "uncertain",
+            Self::LittleEvidence => "little_evidence",
+            Self::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// A model's thresholds on its calibrated score, chosen on data that the model was not fitted to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// At or above: [`Verdict::SubstantialEvidence`].
+    pub substantial_evidence: Probability,
+    /// Below: [`Verdict::LittleEvidence`].
+    pub little_evidence: Probability,
+}
+
+/// Thresholds in the wrong order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("little_evidence must not be above substantial_evidence")]
+pub struct ThresholdsCross;
+
+impl Thresholds {
+    /// Checks the order.
+    pub fn validate(self) -> Result<(), ThresholdsCross> {
+        if self.little_evidence <= self.substantial_evidence {
+            Ok(())
+        } else {
+            Err(ThresholdsCross)
+        }
+    }
+
+    /// The verdict on a score; `None` is inconclusive.
+    pub fn judge(self, score: Option<Probability>) -> Verdict {
+        match score {
+            None => Verdict::Inconclusive,
+            Some(p) if p >= self.substantial_evidence => Verdict::SubstantialEvidence,
+            Some(p) if p < self.little_evidence => Verdict::LittleEvidence,
+            Some(_) => Verdict::Uncertain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_belong_to_the_upper_side() {
+        let p = |x| Probability::new(x).unwrap();
+        let t = Thresholds {
+            substantial_evidence: p(0.9),
+            little_evidence: p(0.2),
+        };
+        assert_eq!(t.judge(Some(p(0.9))), Verdict::SubstantialEvidence);
+        assert_eq!(t.judge(Some(p(0.2))), Verdict::Uncertain);
+        assert_eq!(t.judge(Some(p(0.19))), Verdict::LittleEvidence);
+        assert_eq!(t.judge(None), Verdict::Inconclusive);
+        let crossed = Thresholds {
+            substantial_evidence: p(0.1),
+            little_evidence: p(0.2),
+        };
+        assert!(crossed.validate().is_err());
+    }
+}

@@ -1,5 +1,0 @@
-//! stub
-/// stub
-pub struct Decoder;
-/// stub
-pub struct OpenMedia;

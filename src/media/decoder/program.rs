@@ -1,0 +1,35 @@
+//! Where the child's program is.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::media::error::MediaError;
+
+/// The program's name.
+const NAME: &str = "jaga-decoder";
+
+/// The configured program, or the one beside the running program, or (for test programs, which
+/// cargo puts one folder deeper) the one a folder up.
+pub(super) fn find(configured: Option<&Path>) -> Result<PathBuf, MediaError> {
+    if let Some(program) = configured {
+        return Ok(program.to_owned());
+    }
+    let fault = |source| MediaError::Spawn {
+        program: PathBuf::from(NAME),
+        source,
+    };
+    let running = std::env::current_exe().map_err(fault)?;
+    running
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(NAME))
+        .find(|program| program.is_file())
+        .ok_or_else(|| {
+            let beside = running.with_file_name(NAME);
+            MediaError::Spawn {
+                program: beside,
+                source: io::ErrorKind::NotFound.into(),
+            }
+        })
+}

@@ -1,0 +1,163 @@
+//! The thread that starts children and the thread that buries them.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::mpsc;
+use std::thread;
+
+use tokio::sync::oneshot;
+
+use super::child::WarmChild;
+use crate::media::error::MediaError;
+use crate::media::protocol::Hello;
+
+/// Starts children and keeps some warm.
+///
+/// A child dies with the thread that spawned it (its parent-death signal), so that thread lives as
+/// long as this handle. Without `pre_exec`, starting one costs no fork of the server's memory.
+#[derive(Debug)]
+pub(super) struct Spawner {
+    orders: mpsc::Sender<Order>,
+    graves: mpsc::Sender<process::Child>,
+}
+
+#[derive(Debug)]
+enum Order {
+    /// Hand out a child that is alive.
+    Take(oneshot::Sender<Result<WarmChild, MediaError>>),
+    /// Wait for the first child's hello.
+    Greet(mpsc::Sender<Result<Hello, MediaError>>),
+}
+
+impl Spawner {
+    /// Starts both threads.
+    pub(super) fn start(program: PathBuf, warm: usize) -> Result<Self, MediaError> {
+        let (orders, incoming) = mpsc::channel();
+        let (graves, dead) = mpsc::channel::<process::Child>();
+        let fault = |source| MediaError::Spawn {
+            program: PathBuf::from("thread"),
+            source,
+        };
+        let burying = graves.clone();
+        thread::Builder::new()
+            .name("decoder-spawner".to_owned())
+            .spawn(move || Pool::new(program, warm, burying).serve(&incoming))
+            .map_err(fault)?;
+        thread::Builder::new()
+            .name("decoder-reaper".to_owned())
+            .spawn(move || {
+                for mut child in dead {
+                    // It was killed; an error means that there is nothing left to reap.
+                    let _reaped = child.wait();
+                }
+            })
+            .map_err(fault)?;
+        Ok(Self { orders, graves })
+    }
+
+    /// The hello of a first child, which stays in the pool.
+    pub(super) fn first_hello(&self) -> Result<Hello, MediaError> {
+        let (answer, hello) = mpsc::channel();
+        let gone = || MediaError::ChildInternal("the spawner thread is gone".to_owned());
+        self.orders.send(Order::Greet(answer)).map_err(|_| gone())?;
+        hello.recv().map_err(|_| gone())?
+    }
+
+    /// A child that waits for an upload; started now when none is warm.
+    pub(super) async fn take(&self) -> Result<WarmChild, MediaError> {
+        let (answer, child) = oneshot::channel();
+        let gone = || MediaError::ChildInternal("the spawner thread is gone".to_owned());
+        self.orders.send(Order::Take(answer)).map_err(|_| gone())?;
+        child.await.map_err(|_| gone())?
+    }
+
+    /// Kills a child at once and leaves the waiting to the reaper, as that may block.
+    pub(super) fn bury(&self, mut child: process::Child) {
+        let _killed_or_dead = child.kill();
+        let _no_reaper_at_exit = self.graves.send(child);
+    }
+}
+
+/// What the spawner thread owns.
+struct Pool {
+    program: PathBuf,
+    size: usize,
+    warm: VecDeque<WarmChild>,
+    graves: mpsc::Sender<process::Child>,
+}
+
+impl Pool {
+    fn new(program: PathBuf, size: usize, graves: mpsc::Sender<process::Child>) -> Self {
+        Self {
+            program,
+            size,
+            warm: VecDeque::new(),
+            graves,
+        }
+    }
+
+    fn serve(mut self, orders: &mpsc::Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            match order {
+                Order::Take(answer) => {
+                    let child = self.alive();
+                    if let Err(Ok(unwanted)) = answer.send(child) {
+                        self.warm.push_front(unwanted);
+                    }
+                }
+                Order::Greet(answer) => {
+                    let hello = self.greet_first();
+                    let _nobody_waits = answer.send(hello);
+                }
+            }
+            self.refill();
+        }
+        for child in self.warm.drain(..) {
+            child.bury(&self.graves);
+        }
+    }
+
+    /// A warm child that did not die meanwhile, or a new one.
+    fn alive(&mut self) -> Result<WarmChild, MediaError> {
+        while let Some(mut child) = self.warm.pop_front() {
+            if child.is_alive() {
+                return Ok(child);
+            }
+            tracing::warn!("a warm decoder child had died");
+            child.bury(&self.graves);
+        }
+        spawn(&self.program)
+    }
+
+    fn greet_first(&mut self) -> Result<Hello, MediaError> {
+        let mut child = spawn(&self.program)?;
+        let hello = child.wait_for_hello();
+        if hello.is_ok() {
+            self.warm.push_back(child);
+        } else {
+            child.bury(&self.graves);
+        }
+        hello
+    }
+
+    /// A failure is told to whoever needs a child next; trying again here would spin.
+    fn refill(&mut self) {
+        while self.warm.len() < self.size {
+            match spawn(&self.program) {
+                Ok(child) => self.warm.push_back(child),
+                Err(error) => {
+                    tracing::error!(error = %error, "can't refill the pool of decoder children");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn spawn(program: &Path) -> Result<WarmChild, MediaError> {
+    WarmChild::spawn(program).map_err(|source| MediaError::Spawn {
+        program: program.to_owned(),
+        source,
+    })
+}
