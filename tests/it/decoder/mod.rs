@@ -1,7 +1,9 @@
 //! The decoder child through the server's side of it: real files, real child.
 
 mod accuracy;
+mod picture;
 mod shared_media;
+mod stills;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
