@@ -1,7 +1,11 @@
 //! The decoder child through the server's side of it: real files, real child.
 
 mod accuracy;
+mod faults;
+mod lifecycle;
+mod linking;
 mod picture;
+mod protocol;
 mod shared_media;
 mod stills;
 
