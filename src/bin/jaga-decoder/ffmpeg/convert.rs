@@ -1,4 +1,7 @@
 //! From decoded frames to upright RGB pictures with square pixels.
+//!
+//! swscale makes planes, which this module interleaves: with exact rounding and full chroma it
+//! has vector code for planar RGB only, and takes five times as long for RGB24.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -18,6 +21,8 @@ const FLAGS: c_int =
     ffi::SWS_BICUBIC | ffi::SWS_ACCURATE_RND | ffi::SWS_FULL_CHR_H_INT | ffi::SWS_FULL_CHR_H_INP;
 /// Bytes behind the last row, as swscale's vector code may write past a row's end.
 const PADDING_BYTES: usize = 256;
+/// Rows start at multiples of this, for the same code.
+const ALIGNMENT_BYTES: usize = 64;
 /// 1.0 in swscale's 16.16 contrast and saturation.
 const UNITY: c_int = 1 << 16;
 
@@ -108,7 +113,7 @@ impl Converter {
     }
 }
 
-/// An swscale context from one look of frames to RGB24.
+/// An swscale context from one look of frames to planes of RGB.
 struct Scaler {
     context: *mut ffi::SwsContext,
     width: u32,
@@ -131,7 +136,7 @@ impl Scaler {
                 look.format,
                 to_width,
                 to_height,
-                ffi::AVPixelFormat::AV_PIX_FMT_RGB24,
+                ffi::AVPixelFormat::AV_PIX_FMT_GBRP,
                 FLAGS,
                 ptr::null_mut(),
                 ptr::null_mut(),
@@ -167,19 +172,24 @@ impl Scaler {
 
     #[allow(unsafe_code, reason = "swscale reads and writes raw memory")]
     fn run(&self, frame: &frame::Video) -> Result<Vec<u8>, Fault> {
-        let bytes = Picture::byte_len(self.width, self.height)
-            .ok_or_else(|| Fault::internal("a picture of no size"))?;
-        let mut rgb = vec![0; bytes.saturating_add(PADDING_BYTES)];
-        let stride = c_int::try_from(self.width.saturating_mul(3))
-            .map_err(|_| Fault::internal("sides beyond the limits"))?;
-        let planes = [
-            rgb.as_mut_ptr(),
-            ptr::null_mut(),
-            ptr::null_mut(),
+        let (Ok(width), Ok(height)) = (usize::try_from(self.width), usize::try_from(self.height))
+        else {
+            return Err(Fault::internal("sides beyond the limits"));
+        };
+        let stride = width.next_multiple_of(ALIGNMENT_BYTES);
+        let size = stride.saturating_mul(height);
+        let mut planes = vec![0; size.saturating_mul(3).saturating_add(PADDING_BYTES)];
+        let (green, rest) = planes.split_at_mut(size);
+        let (blue, red) = rest.split_at_mut(size);
+        let pointers = [
+            green.as_mut_ptr(),
+            blue.as_mut_ptr(),
+            red.as_mut_ptr(),
             ptr::null_mut(),
         ];
-        // SAFETY: the context was made for this frame's size and format; `rgb` holds all rows of
-        // the target and the padding that vector code may touch.
+        let linesize = c_int::try_from(stride).unwrap_or(0);
+        // SAFETY: the context was made for this frame's size and format; the planes hold all
+        // rows of the target, the last one with the padding that vector code may touch.
         let rows = unsafe {
             let pointer = frame.as_ptr();
             ffi::sws_scale(
@@ -188,16 +198,33 @@ impl Scaler {
                 (*pointer).linesize.as_ptr(),
                 0,
                 (*pointer).height,
-                planes.as_ptr(),
-                [stride, 0, 0, 0].as_ptr(),
+                pointers.as_ptr(),
+                [linesize, linesize, linesize, 0].as_ptr(),
             )
         };
         if u32::try_from(rows) != Ok(self.height) {
             return Err(Fault::internal("a frame could not be converted whole"));
         }
-        rgb.truncate(bytes);
-        Ok(rgb)
+        Ok(interleave(width, stride, red, green, blue))
     }
+}
+
+/// RGB24 without padding, of planes whose rows are `stride` bytes apart.
+fn interleave(width: usize, stride: usize, red: &[u8], green: &[u8], blue: &[u8]) -> Vec<u8> {
+    let rows = green.len() / stride.max(1);
+    let mut rgb = vec![0; width.saturating_mul(rows).saturating_mul(3)];
+    let planes = red
+        .chunks_exact(stride)
+        .zip(green.chunks_exact(stride))
+        .zip(blue.chunks_exact(stride));
+    let width_bytes = width.saturating_mul(3).max(1);
+    for (row, ((red, green), blue)) in rgb.chunks_exact_mut(width_bytes).zip(planes) {
+        let pixels = red.iter().zip(green).zip(blue);
+        for (pixel, ((r, g), b)) in row.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+            *pixel = [*r, *g, *b];
+        }
+    }
+    rgb
 }
 
 impl Drop for Scaler {

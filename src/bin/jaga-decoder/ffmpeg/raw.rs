@@ -88,6 +88,39 @@ pub(super) fn stream_facts(input: &Input, index: usize) -> Option<StreamFacts> {
     }
 }
 
+/// Overwrites what a stream says of itself by what its frame shows, where the frame says more.
+#[allow(unsafe_code, reason = "fields that the wrapper doesn't show")]
+pub(super) fn complete(facts: &mut StreamFacts, frame: &ffmpeg::frame::Video) {
+    let look = look(frame);
+    (facts.width, facts.height) = (look.width, look.height);
+    if facts.sample_aspect.0 <= 0 || facts.sample_aspect.1 <= 0 {
+        facts.sample_aspect = look.sample_aspect;
+    }
+    // SAFETY: the frame is valid while it is borrowed; names are static strings or null.
+    let mut seen = unsafe {
+        let pointer = frame.as_ptr();
+        ColorFacts {
+            primaries: text(ffi::av_color_primaries_name((*pointer).color_primaries)),
+            transfer: text(ffi::av_color_transfer_name((*pointer).color_trc)),
+            matrix: text(ffi::av_color_space_name((*pointer).colorspace)),
+            range: text(ffi::av_color_range_name((*pointer).color_range)),
+        }
+    };
+    known(&mut seen);
+    if look.full_range {
+        seen.range = Some("pc".to_owned());
+    }
+    let color = &mut facts.color;
+    for (fact, seen) in [
+        (&mut color.primaries, seen.primaries),
+        (&mut color.transfer, seen.transfer),
+        (&mut color.matrix, seen.matrix),
+        (&mut color.range, seen.range),
+    ] {
+        *fact = seen.or(fact.take());
+    }
+}
+
 /// `unknown` is FFmpeg's word for nothing said.
 fn known(color: &mut ColorFacts) {
     for fact in [

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use ffmpeg_next::codec::packet::Flags;
 use ffmpeg_next::{Packet, frame};
 use jaga::domain::media::MediaFacts;
 use jaga::domain::sampling::{Choice, ListedFrame, SamplingPlan, choose};
@@ -10,7 +11,7 @@ use jaga::media::protocol::Chosen;
 use super::claims::claimed_end;
 use super::convert::{Converter, Display};
 use super::decode::Decoder;
-use super::open::{self, Opened};
+use super::open::{self, Opened, Probe};
 use super::raw;
 use super::reader::Reader;
 use super::scan::scan;
@@ -58,6 +59,9 @@ impl Video {
             Some(timeline) => (timeline, false),
             None => (sequence::timeline(&mut opened, &upload, &terms)?, true),
         };
+        if opened.probe == Probe::Headers {
+            peek(&mut opened, &upload, &terms, &found.rows)?;
+        }
         let claimed = claimed_end(&upload, &opened, &found, &timeline)?;
         let truncated = claimed.is_some() || found.cut;
         let duration = claimed.unwrap_or(0).max(timeline.end);
@@ -109,7 +113,7 @@ impl Video {
                 index,
             })
             .collect();
-        let mut decoder = Decoder::open(&self.opened, &self.terms)?;
+        let mut decoder = Decoder::open(&self.opened, &self.terms, self.terms.threads)?;
         let mut converter = Converter::new(self.display, self.terms.limits);
         let mut reader = Reader::new(&mut self.opened, &self.upload, &self.terms, &self.rows);
         let planned = runs::plan(&self.rows, &targets);
@@ -238,6 +242,27 @@ impl Session<'_, '_> {
             .copied()
             .collect()
     }
+}
+
+/// Completes the stream's facts by its first keyframe: size, aspect and colours as the decoder
+/// sees them. A keyframe that can't be decoded leaves the container's word.
+fn peek(opened: &mut Opened, upload: &Upload, terms: &Terms, rows: &[Row]) -> Result<(), Stop> {
+    let Some(first) = rows.iter().position(|row| row.key) else {
+        return Ok(());
+    };
+    // One packet is all, and threads take longer to start than it does.
+    let mut decoder = Decoder::open(opened, terms, 1)?;
+    let mut packet = Packet::empty();
+    Reader::new(opened, upload, terms, rows).read(first, &mut packet)?;
+    // Decode it also when an edit list hides it.
+    packet.set_flags(Flags::KEY);
+    let facts = &mut opened.facts;
+    let mut complete = |frame: &frame::Video| -> Result<(), Stop> {
+        raw::complete(facts, frame);
+        Ok(())
+    };
+    decoder.send(&packet, true, &mut complete)?;
+    decoder.drain(&mut complete)
 }
 
 fn facts(
