@@ -26,7 +26,7 @@ const H264: &[&str] = &[
 
 fn file(name: &str, extension: &str, bytes: &[u8]) -> PathBuf {
     made(name, extension, &bytes, |path| {
-        std::fs::write(path, bytes).unwrap()
+        std::fs::write(path, bytes).unwrap();
     })
 }
 

@@ -24,7 +24,7 @@ fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
 
 fn file(name: &str, extension: &str, bytes: &[u8]) -> PathBuf {
     made(name, extension, &bytes, |path| {
-        std::fs::write(path, bytes).unwrap()
+        std::fs::write(path, bytes).unwrap();
     })
 }
 
@@ -87,7 +87,7 @@ fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
 async fn exif_orientation_is_applied() {
     let jpeg = encoded(&two_halves().into(), ImageFormat::Jpeg);
     // Where the red half is after the turn, by the EXIF specification: (x, y) of a red pixel.
-    let turns: [(u8, u32, (u32, u32), (u32, u32)); 4] = [
+    let turns = [
         (1, 0, (32, 16), (2, 8)),
         (3, 180, (32, 16), (29, 8)),
         (6, 90, (16, 32), (8, 2)),
