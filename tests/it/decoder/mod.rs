@@ -4,6 +4,7 @@ mod accuracy;
 mod faults;
 mod lifecycle;
 mod linking;
+mod mutants;
 mod picture;
 mod protocol;
 mod shared_media;
