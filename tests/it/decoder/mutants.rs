@@ -10,7 +10,7 @@ use crate::media_files::{folder, have_ffmpeg, numbered};
 /// Mutants of each seed file; `JAGA_MUTANTS` asks for more.
 const MUTANTS: u64 = 12;
 
-/// A small generator with a fixed seed (Steele, Lea, Flood 2014: SplitMix64).
+/// A small generator with a fixed seed (Steele, Lea, Flood 2014: `SplitMix64`).
 struct Random(u64);
 
 impl Random {

@@ -9,12 +9,12 @@ use std::ptr;
 use ffmpeg::{ffi, frame};
 use ffmpeg_next as ffmpeg;
 use image::metadata::Orientation;
-use jaga::domain::frame::Picture;
 use jaga::media::MediaLimits;
 
 use super::raw::{self, FrameLook};
 use crate::fault::{Fault, Stop};
 use crate::orientation;
+use crate::outlet::Pixels;
 
 /// Bicubic, chroma interpolated to every pixel, exact rounding: a detector looks at pixels.
 const FLAGS: c_int =
@@ -80,6 +80,8 @@ pub(super) struct Converter {
     display: Display,
     limits: MediaLimits,
     scaler: Option<(FrameLook, Scaler)>,
+    /// Pixels of the last picture; kept, since fresh memory for each costs as much as converting.
+    rgb: Vec<u8>,
 }
 
 impl Converter {
@@ -88,11 +90,12 @@ impl Converter {
             display,
             limits,
             scaler: None,
+            rgb: Vec::new(),
         }
     }
 
     /// The frame as shown.
-    pub(super) fn picture(&mut self, frame: &frame::Video) -> Result<Picture, Stop> {
+    pub(super) fn picture(&mut self, frame: &frame::Video) -> Result<Pixels<'_>, Stop> {
         let look = raw::look(frame);
         self.display
             .shown(look.width, look.height, look.sample_aspect, &self.limits)?;
@@ -103,13 +106,16 @@ impl Converter {
             _ => Scaler::new(&look, width, height)?,
         };
         let (_, scaler) = self.scaler.insert((look, scaler));
-        let rgb = scaler.run(frame)?;
-        Ok(orientation::upright(
-            self.display.orientation,
+        scaler.run(frame, &mut self.rgb)?;
+        let rgb = std::mem::take(&mut self.rgb);
+        let (width, height, rgb) =
+            orientation::upright(self.display.orientation, width, height, rgb)?;
+        self.rgb = rgb;
+        Ok(Pixels {
             width,
             height,
-            rgb,
-        )?)
+            rgb: &self.rgb,
+        })
     }
 }
 
@@ -118,6 +124,7 @@ struct Scaler {
     context: *mut ffi::SwsContext,
     width: u32,
     height: u32,
+    planes: Vec<u8>,
 }
 
 impl Scaler {
@@ -152,6 +159,7 @@ impl Scaler {
             context,
             width,
             height,
+            planes: Vec::new(),
         };
         // SAFETY: the context is valid; the tables are static. Formats that have no matrix, such
         // as RGB, answer with an error that means nothing here.
@@ -171,15 +179,16 @@ impl Scaler {
     }
 
     #[allow(unsafe_code, reason = "swscale reads and writes raw memory")]
-    fn run(&self, frame: &frame::Video) -> Result<Vec<u8>, Fault> {
+    fn run(&mut self, frame: &frame::Video, rgb: &mut Vec<u8>) -> Result<(), Fault> {
         let (Ok(width), Ok(height)) = (usize::try_from(self.width), usize::try_from(self.height))
         else {
             return Err(Fault::internal("sides beyond the limits"));
         };
         let stride = width.next_multiple_of(ALIGNMENT_BYTES);
         let size = stride.saturating_mul(height);
-        let mut planes = vec![0; size.saturating_mul(3).saturating_add(PADDING_BYTES)];
-        let (green, rest) = planes.split_at_mut(size);
+        let bytes = size.saturating_mul(3).saturating_add(PADDING_BYTES);
+        self.planes.resize(bytes, 0);
+        let (green, rest) = self.planes.split_at_mut(size);
         let (blue, red) = rest.split_at_mut(size);
         let pointers = [
             green.as_mut_ptr(),
@@ -205,26 +214,23 @@ impl Scaler {
         if u32::try_from(rows) != Ok(self.height) {
             return Err(Fault::internal("a frame could not be converted whole"));
         }
-        Ok(interleave(width, stride, red, green, blue))
+        interleave(width, stride, [red, green, blue], rgb);
+        Ok(())
     }
 }
 
-/// RGB24 without padding, of planes whose rows are `stride` bytes apart.
-fn interleave(width: usize, stride: usize, red: &[u8], green: &[u8], blue: &[u8]) -> Vec<u8> {
-    let rows = green.len() / stride.max(1);
-    let mut rgb = vec![0; width.saturating_mul(rows).saturating_mul(3)];
-    let planes = red
-        .chunks_exact(stride)
-        .zip(green.chunks_exact(stride))
-        .zip(blue.chunks_exact(stride));
+/// RGB24 without padding, of red, green and blue rows that are `stride` bytes apart.
+fn interleave(width: usize, stride: usize, planes: [&[u8]; 3], rgb: &mut Vec<u8>) {
+    let [red, green, blue] = planes.map(|plane| plane.chunks_exact(stride.max(1)));
     let width_bytes = width.saturating_mul(3).max(1);
-    for (row, ((red, green), blue)) in rgb.chunks_exact_mut(width_bytes).zip(planes) {
+    rgb.resize(width_bytes.saturating_mul(green.len()), 0);
+    let rows = rgb.chunks_exact_mut(width_bytes);
+    for (row, ((red, green), blue)) in rows.zip(red.zip(green).zip(blue)) {
         let pixels = red.iter().zip(green).zip(blue);
         for (pixel, ((r, g), b)) in row.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
             *pixel = [*r, *g, *b];
         }
     }
-    rgb
 }
 
 impl Drop for Scaler {

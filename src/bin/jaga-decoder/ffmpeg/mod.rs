@@ -10,6 +10,7 @@ mod decode;
 mod formats;
 mod open;
 mod payload;
+mod peek;
 mod raw;
 mod reader;
 mod scan;
