@@ -6,23 +6,9 @@ use jaga::media::error::MediaErrorKind;
 use jaga::media::limits::LimitName;
 use jaga::media::{Decoder, MediaConfig, MediaError, MediaLimits};
 
+use super::encoders::H264;
 use super::{Played, config, keyframe, play, play_with, uniform};
 use crate::media_files::{have_ffmpeg, made, numbered, remade};
-
-const H264: &[&str] = &[
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-g",
-    "24",
-    "-keyint_min",
-    "24",
-    "-sc_threshold",
-    "0",
-    "-pix_fmt",
-    "yuv420p",
-];
 
 fn file(name: &str, extension: &str, bytes: &[u8]) -> PathBuf {
     made(name, extension, &bytes, |path| {

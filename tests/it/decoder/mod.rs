@@ -1,6 +1,7 @@
 //! The decoder child through the server's side of it: real files, real child.
 
 mod accuracy;
+mod encoders;
 mod faults;
 mod lifecycle;
 mod linking;

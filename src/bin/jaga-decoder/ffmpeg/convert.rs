@@ -244,7 +244,7 @@ impl Drop for Scaler {
 /// The matrix of the frame. Where it doesn't say, as players do: BT.709 from 720 lines (or 1280
 /// columns) on, BT.601 below.
 fn matrix(look: &FrameLook) -> c_int {
-    match look.matrix {
+    match look.color.matrix {
         1 => ffi::SWS_CS_ITU709,
         4 => ffi::SWS_CS_FCC,
         5 | 6 => ffi::SWS_CS_ITU601,

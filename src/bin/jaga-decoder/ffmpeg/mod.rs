@@ -5,6 +5,7 @@
 //! that the chosen frames need.
 
 mod claims;
+mod color;
 mod convert;
 mod decode;
 mod formats;
