@@ -54,19 +54,19 @@ fn decode(
         Decoder::start(&config.media).map_err(AnalyzeError::from)?
     };
     let mut times_ms = Vec::new();
-    let mut decoded = 0;
+    let mut frames = 0;
     let limit = Duration::from_secs_f64(config.analysis.deadline_s);
     for _ in 0..repeat {
         let upload = Upload::from_path(file, config.data.max_upload_bytes)?;
         // Whatever the run before left to do, such as starting the next child, is over.
         std::thread::sleep(Duration::from_millis(200));
         let begin = Instant::now();
-        decoded = runtime.block_on(one(&decoder, &upload, plan, limit, &preprocessor))?;
+        frames = runtime.block_on(one(&decoder, &upload, plan, limit, &preprocessor))?;
         times_ms.push(begin.elapsed().as_secs_f64() * 1000.0);
     }
     times_ms.sort_by(f64::total_cmp);
     let median = times_ms.get(times_ms.len() / 2).context("no run")?;
-    let result = json!({ "median_ms": median, "runs_ms": times_ms, "frames": decoded, "plan": plan.to_string() });
+    let result = json!({ "median_ms": median, "runs_ms": times_ms, "frames": frames, "plan": plan.to_string() });
     writeln!(out, "{result}")?;
     Ok(Outcome::Done)
 }
@@ -81,11 +81,11 @@ async fn one(
     let deadline = tokio::time::Instant::now() + limit;
     let mut media = decoder.open(upload.descriptor()?, deadline).await?;
     media.choose(plan).await?;
-    let mut decoded = 0_usize;
+    let mut frames = 0_usize;
     let mut pending: Option<tokio::task::JoinHandle<_>> = None;
     while let Some(next) = media.next().await? {
         if let Decoded::Frame(frame) = next {
-            decoded = decoded.saturating_add(1);
+            frames = frames.saturating_add(1);
             if let Some(before) = pending.take() {
                 before.await??;
             }
@@ -98,7 +98,7 @@ async fn one(
     if let Some(last) = pending {
         last.await??;
     }
-    Ok(decoded)
+    Ok(frames)
 }
 
 fn preprocessor(config: &Config) -> anyhow::Result<Preprocessor> {

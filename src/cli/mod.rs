@@ -55,7 +55,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let out = &mut io::stdout().lock();
     match cli.command {
         Command::Serve(args) => serve::run(config, &args),
-        Command::Score(args) => score::run(config, args, out),
+        Command::Score(args) => score::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),

@@ -20,7 +20,7 @@ use crate::store::Upload;
 /// Scores the files, several at a time, and prints them in the order in which they were named.
 pub(super) fn run(
     mut config: Config,
-    args: ScoreArgs,
+    args: &ScoreArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
     // Every file is admitted by this loop itself.
@@ -52,7 +52,7 @@ pub(super) fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(score_all(&job, &args, at_once, out))
+    runtime.block_on(score_all(&job, args, at_once, out))
 }
 
 /// What all files share.

@@ -67,9 +67,10 @@ pub async fn run(
     tracing::info!(drain_s = drain.as_secs_f64(), "shutting down");
     state.drain();
     drop(stop);
-    match tokio::time::timeout(drain, serving).await {
-        Ok(ended) => ended?,
-        Err(_) => tracing::warn!("requests were still running when the time to drain was over"),
+    if let Ok(ended) = tokio::time::timeout(drain, serving).await {
+        ended?;
+    } else {
+        tracing::warn!("requests were still running when the time to drain was over");
     }
     Ok(())
 }

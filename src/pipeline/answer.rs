@@ -7,7 +7,7 @@ use super::frames::Outputs;
 use crate::domain::coverage::Coverage;
 use crate::domain::policy::Finding;
 use crate::domain::report::{Answer, FrameReport, ModelReport, NoAnswer, STANDING_QUESTIONS};
-use crate::domain::score::Probability;
+use crate::domain::score::{Logit, Probability};
 use crate::domain::segments::{Scale, ScoredFrame, segments};
 use crate::domain::verdict::Verdict;
 use crate::inference::Model;
@@ -55,7 +55,7 @@ pub(super) fn model_report(
         provider: info.provider.name().to_owned(),
         score,
         verdict: scale.thresholds.judge(score),
-        raw_score: scale.aggregation.apply(&logits).map(|l| l.probability()),
+        raw_score: scale.aggregation.apply(&logits).map(Logit::probability),
         calibration: scale.calibration.name(),
         aggregation: scale.aggregation.name(),
         coverage,

@@ -16,6 +16,10 @@ use super::state::AppState;
 
 /// All routes over `state`.
 pub fn router(state: AppState) -> Router {
+    layered(routes(), state)
+}
+
+fn routes() -> Router<AppState> {
     Router::new()
         // The spool counts bytes itself and answers with its own code.
         .route(
@@ -41,6 +45,10 @@ pub fn router(state: AppState) -> Router {
                 "The route exists, but not for this method; `Allow` names those it has.",
             )
         })
+}
+
+fn layered(routes: Router<AppState>, state: AppState) -> Router {
+    routes
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(axum::middleware::from_fn(middleware::around))
         .with_state(state)
@@ -55,6 +63,10 @@ mod tests {
     use axum::body::Body;
     use axum::http::Request;
     use tower::ServiceExt;
+
+    async fn boom() {
+        panic!("inner secret")
+    }
 
     async fn ask(
         method: &str,
@@ -71,7 +83,7 @@ mod tests {
         if let Some(id) = id {
             request = request.header("x-request-id", id);
         }
-        let app = router(state).route("/boom", get(|| async { panic!("inner secret") }));
+        let app = layered(routes().route("/boom", get(boom)), state);
         let response = app
             .oneshot(request.body(Body::empty()).unwrap())
             .await
@@ -110,6 +122,13 @@ mod tests {
         assert_eq!(headers["x-request-id"], "abc-1.2_3");
         let (_, headers, _) = ask("GET", "/healthz", Some("a b")).await;
         assert_eq!(headers["x-request-id"].len(), 26);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_that_says_nothing() {
+        let (status, _, body) = ask("GET", "/boom", None).await;
+        assert_eq!((status, body["code"].as_str()), (500, Some("internal")));
+        assert!(!body.to_string().contains("secret"));
     }
 
     #[tokio::test]
