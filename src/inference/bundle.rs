@@ -4,6 +4,7 @@
 //! error that names the file, the key and what was expected.
 
 mod check;
+mod external;
 mod files;
 pub mod manifest;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::head::Head;
+pub use external::ExternalTensor;
 pub use files::BundleFile;
 pub use manifest::{Manifest, Status, Verdict};
 
@@ -35,6 +37,8 @@ pub struct Bundle {
     pub manifest_path: PathBuf,
     /// The ONNX graph.
     pub graph: BundleFile,
+    /// Weights of the graph that lie in other listed files.
+    pub external: Vec<ExternalTensor>,
     /// The linear head, for an embedding.
     pub head: Option<Head>,
 }
@@ -99,6 +103,19 @@ pub enum BundleError {
         /// As computed.
         found: String,
     },
+    /// A graph that takes weights from a file that the bundle doesn't list.
+    #[error(
+        "{}: the weight {tensor:?} lies in {location:?}, which is no [[file]] of the bundle in the \
+         same folder", graph.display()
+    )]
+    Unlisted {
+        /// The graph.
+        graph: PathBuf,
+        /// The weight.
+        tensor: String,
+        /// The file it names.
+        location: String,
+    },
     /// A file that is too big for what it is.
     #[error("{} has {bytes} bytes, more than the {limit} that are read", file.display())]
     TooBig {
@@ -155,6 +172,7 @@ impl Bundle {
             .transpose()?;
         Ok(Self {
             sha256: identity(&text, &manifest),
+            external: listed_weights(&graph, &files)?,
             manifest,
             manifest_path,
             graph,
@@ -166,6 +184,32 @@ impl Bundle {
     pub fn name(&self) -> &str {
         &self.manifest.model.name
     }
+}
+
+/// The graph's external weights; an error when one lies in a file that is not checked by hash.
+fn listed_weights(
+    graph: &BundleFile,
+    files: &[BundleFile],
+) -> Result<Vec<ExternalTensor>, BundleError> {
+    let bytes = fs::read(&graph.path).map_err(|source| BundleError::Read {
+        file: graph.path.clone(),
+        source,
+    })?;
+    let weights = external::external_tensors(&bytes).map_err(|error| BundleError::Syntax {
+        file: graph.path.clone(),
+        reason: error.to_string(),
+    })?;
+    for weight in &weights {
+        let place = graph.path.with_file_name(&weight.location);
+        if !files.iter().any(|file| file.path == place) {
+            return Err(BundleError::Unlisted {
+                graph: graph.path.clone(),
+                tensor: weight.name.clone(),
+                location: weight.location.clone(),
+            });
+        }
+    }
+    Ok(weights)
 }
 
 fn identity(text: &str, manifest: &Manifest) -> String {

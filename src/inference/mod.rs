@@ -14,6 +14,7 @@ pub mod readout;
 pub mod registry;
 pub mod session;
 pub mod tensor;
+mod weights;
 
 pub use bundle::Bundle;
 pub use config::{InferenceConfig, ModelsConfig, Provider, RuntimeConfig};

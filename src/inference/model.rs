@@ -17,7 +17,7 @@ use super::config::{ModelsConfig, Provider};
 use super::error::InferenceError;
 use super::pool::{Pool, Scored};
 use super::preprocess::Preprocessor;
-use super::session::{Runtime, Session, SessionConfig};
+use super::session::{Runtime, Session, SessionConfig, SharedWeights};
 use super::tensor::Tensor;
 
 /// What is known of a loaded model, for reports and `/v1/models`.
@@ -74,9 +74,20 @@ impl Model {
         };
         let count = config.sessions_for(manifest.runtime.sessions);
         let blank = blank(manifest.input.dtype, preprocessor.shape());
+        let weights = if count > 1 {
+            SharedWeights::read(bundle)?
+        } else {
+            SharedWeights::default()
+        };
         let mut sessions = Vec::with_capacity(count);
         for _ in 0..count {
-            let mut session = Session::new(runtime, bundle, preprocessor.shape(), session_config)?;
+            let mut session = Session::new(
+                runtime,
+                bundle,
+                preprocessor.shape(),
+                session_config,
+                &weights,
+            )?;
             session.run(&blank)?;
             sessions.push(session);
         }

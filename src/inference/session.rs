@@ -3,14 +3,14 @@
 //! ort's errors can carry the session builder and are not `Send`; they become text here.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::ep;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
-use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::domain::score::Logit;
 
@@ -20,6 +20,7 @@ use super::config::{Provider, RuntimeConfig};
 use super::error::InferenceError;
 use super::readout::Readout;
 use super::tensor::Tensor;
+use super::weights;
 
 /// The loaded ONNX Runtime library with its environment. Cheap to clone; a process has one.
 #[derive(Debug, Clone)]
@@ -118,6 +119,48 @@ pub struct SessionConfig {
     pub intra_threads: usize,
 }
 
+/// Weights in memory that several sessions of one model use; empty for sessions that load their
+/// own.
+#[derive(Default)]
+pub struct SharedWeights(Vec<(String, Arc<DynValue>)>);
+
+impl SharedWeights {
+    /// Reads the large weights of `bundle` that lie in files of their own. There are none to share
+    /// in a graph that has its weights inside.
+    pub fn read(bundle: &Bundle) -> Result<Self, InferenceError> {
+        let failed = |reason: String| InferenceError::Load {
+            model: bundle.name().to_owned(),
+            path: bundle.graph.path.clone(),
+            reason,
+        };
+        let mut shared = Vec::new();
+        for place in weights::shareable(bundle) {
+            let weight = place.read().map_err(|e| failed(e.to_string()))?;
+            let value = ort::value::Tensor::from_array((weight.dims, weight.values))
+                .map_err(|e| failed(e.message().to_owned()))?;
+            shared.push((weight.name, Arc::new(value.into_dyn())));
+        }
+        Ok(Self(shared))
+    }
+
+    /// How many weights there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn give(&self, builder: SessionBuilder) -> ort::Result<SessionBuilder> {
+        if self.0.is_empty() {
+            return Ok(builder);
+        }
+        // Rearranged copies, one a session, would be what sharing is to save.
+        let mut builder = builder.with_prepacking(false)?;
+        for (name, value) in &self.0 {
+            builder = builder.with_initializer(name, value.clone())?;
+        }
+        Ok(builder)
+    }
+}
+
 /// A bundle's graph, ready to run; used by one thread at a time.
 pub struct Session {
     inner: ort::session::Session,
@@ -135,6 +178,7 @@ impl Session {
         bundle: &Bundle,
         input_shape: [usize; 4],
         config: SessionConfig,
+        weights: &SharedWeights,
     ) -> Result<Self, InferenceError> {
         let path = &bundle.graph.path;
         let failed = |reason: String| InferenceError::Load {
@@ -143,6 +187,7 @@ impl Session {
             reason,
         };
         let inner = builder(runtime, config)
+            .and_then(|builder| weights.give(builder))
             .and_then(|mut builder| builder.commit_from_file(path))
             .map_err(|e| failed(e.message().to_owned()))?;
         let readout = Readout::new(bundle);

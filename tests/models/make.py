@@ -15,6 +15,7 @@ All take a batch of 2x2 pictures. `m` is the mean of the picture's values as the
 | tokens.onnx | x float32 [batch, 3, 2, 2] | tokens [batch, 2, 3] = (r, g, b), (2r, 0, 0) |
 | single.onnx | x float32 [1, 3, 2, 2] | logit [1] = r + 2g + 4b |
 | nan.onnx | x float32 [batch, 3, 2, 2] | logit [batch] = log(−1 − |m|), which is NaN |
+| external.onnx, external.data | as slow.onnx | as slow.onnx, its weights in the second file |
 | slow.onnx | x float32 [batch, 3, 2, 2] | logit [batch], the sum of 64 chained products |
 """
 
@@ -127,10 +128,15 @@ def slow_model(folder):
                  constant("mix", rng.standard_normal((side, side)) / 3), SQUEEZE]
     save(folder, "slow", nodes, constants,
          ("x", FLOAT, ["batch", 3, 2, 2]), ("logit", FLOAT, ["batch"]))
+    model = onnx.load(folder / "slow.onnx")
+    onnx.save_model(model, folder / "external.onnx", save_as_external_data=True,
+                    location="external.data", size_threshold=1024)
 
 
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    # Saving appends to weights that are there.
+    (folder / "external.data").unlink(missing_ok=True)
     for make in (logit_models, probability_model, softmax_model, tokens_model, nan_model, slow_model):
         make(folder)
 

@@ -4,6 +4,9 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 
+/// A protobuf with one field (`ir_version` 8): no weights, and nobody runs it.
+const GRAPH: &[u8] = b"\x08\x08";
+
 const HEAD: &str =
     r#"{"schema":"jaga.head/1","kind":"linear","dim":2,"bias":0.0,"weights":[1.0,2.0]}"#;
 
@@ -12,7 +15,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn good() -> String {
-    let (graph, head) = (sha256(b"graph"), sha256(HEAD.as_bytes()));
+    let (graph, head) = (sha256(GRAPH), sha256(HEAD.as_bytes()));
     format!(
         r#"
 [model]
@@ -83,7 +86,7 @@ impl Place {
         place.write("model.toml", manifest.as_bytes());
         place.write("CARD.md", b"# tiny");
         place.write("head.json", HEAD.as_bytes());
-        fs::write(place.weights().join("tiny/encoder.onnx"), b"graph").unwrap();
+        fs::write(place.weights().join("tiny/encoder.onnx"), GRAPH).unwrap();
         place
     }
 
@@ -117,7 +120,7 @@ fn a_sound_bundle_opens() {
     assert!(bundle.graph.path.ends_with("weights/tiny/encoder.onnx"));
     assert_eq!(bundle.sha256.len(), 64);
     // The bundle's own folder comes first.
-    place.write("encoder.onnx", b"graph");
+    place.write("encoder.onnx", GRAPH);
     assert!(
         place
             .open()
@@ -150,160 +153,161 @@ fn optional_sections_have_defaults() {
     assert_eq!(bundle.manifest.verdict, Verdict::default());
 }
 
+/// What is replaced, by what, and the words that the error must have.
+const BROKEN: &[(&str, &str, &[&str])] = &[
+    (
+        "license = ",
+        "licence = ",
+        &["model.toml", "licence", "license"],
+    ),
+    (
+        "card = \"CARD.md\"",
+        "card = \"CARD.md\"\nextra = 1",
+        &["unknown field `extra`"],
+    ),
+    ("max_batch = 8", "max_batch = 0", &["nonzero"]),
+    ("max_batch = 8", "max_bach = 8", &["max_bach", "max_batch"]),
+    (
+        "name = \"tiny\"",
+        "name = \"other\"",
+        &["model.name", "\"tiny\"", "\"other\""],
+    ),
+    (
+        "status = \"experimental\"",
+        "status = \"good\"",
+        &["good", "validated"],
+    ),
+    ("version = \"1.0.0\"", "version = \" \"", &["model.version"]),
+    (
+        "card = \"CARD.md\"",
+        "card = \"../CARD.md\"",
+        &["model.card"],
+    ),
+    (
+        "card = \"CARD.md\"",
+        "card = \"NONE.md\"",
+        &["NONE.md", "missing"],
+    ),
+    (
+        "path = \"encoder.onnx\"",
+        "path = \"../x/encoder.onnx\"",
+        &["file[0].path", "relative"],
+    ),
+    (
+        "path = \"encoder.onnx\"",
+        "path = \"/etc/encoder.onnx\"",
+        &["file[0].path"],
+    ),
+    (
+        "path = \"encoder.onnx\"",
+        "path = \"encoder.bin\"",
+        &["file", ".onnx"],
+    ),
+    (
+        "path = \"head.json\"",
+        "path = \"encoder.onnx\"",
+        &["file[1].path", "once"],
+    ),
+    (
+        "path = \"encoder.onnx\"",
+        "path = \"gone.onnx\"",
+        &["gone.onnx", "missing", "hint:"],
+    ),
+    (
+        "sha256 = \"",
+        "sha256 = \"A",
+        &["file[0].sha256", "hexadecimal"],
+    ),
+    (
+        "kind = \"frame\"",
+        "kind = \"face\"",
+        &["input.kind", "not supported yet"],
+    ),
+    (
+        "kind = \"frame\"",
+        "kind = \"window\"",
+        &["input.kind", "not supported yet"],
+    ),
+    (
+        "\"NCHW\"",
+        "\"NCTHW\"",
+        &["input.layout", "not supported yet"],
+    ),
+    ("\"NCHW\"", "\"CHW\"", &["CHW", "NHWC"]),
+    (
+        "\"float32\"",
+        "\"float16\"",
+        &["input.dtype", "not supported yet"],
+    ),
+    ("\"float32\"", "\"uint8\"", &["input.scale", "uint8"]),
+    ("\"bicubic\"", "\"cubic\"", &["cubic", "bicubic"]),
+    (
+        "size = 224,",
+        "size = 0,",
+        &["input.resize.size", "1..=4096"],
+    ),
+    (
+        "size = 224,",
+        "size = [224, 224],",
+        &["input.resize.size", "one number"],
+    ),
+    ("size = 224,", "size = \"big\",", &["[width, height]"]),
+    (
+        "size = [224, 224]",
+        "size = [256, 224]",
+        &["input.crop.size", "256"],
+    ),
+    ("crop = {", "#", &["input.crop"]),
+    (
+        "scale = 0.00392156862745098",
+        "scale = 0.0",
+        &["input.scale"],
+    ),
+    (
+        "std = [0.25, 0.25, 0.25]",
+        "std = [0.25, 0.0, 0.25]",
+        &["input.std"],
+    ),
+    (
+        "mean = [0.5, 0.5, 0.5]",
+        "mean = [0.5, nan, 0.5]",
+        &["input.mean"],
+    ),
+    ("kind = \"embedding\"", "kind = \"logit\"", &["output.head"]),
+    (
+        "kind = \"embedding\"",
+        "kind = \"embedding\"\nclass = 1",
+        &["output.class"],
+    ),
+    ("head = \"head.json\"", "", &["output.head"]),
+    (
+        "head = \"head.json\"",
+        "head = \"other.json\"",
+        &["output.head", "other.json"],
+    ),
+    ("a = 1", "a = 0", &["calibration", "platt"]),
+    ("a = 1", "c = 1", &["calibration", "`c`"]),
+    (
+        "kind = \"mean_logit\"",
+        "kind = \"top_k_mean\"\nk = 0",
+        &["aggregation", "k"],
+    ),
+    (
+        "little_evidence = 0.2",
+        "little_evidence = 0.9",
+        &["verdict.little_evidence", "0.8"],
+    ),
+    (
+        "substantial_evidence = 0.8",
+        "substantial_evidence = 1.8",
+        &["substantial_evidence"],
+    ),
+    ("[aggregation]", "[aggregations]", &["aggregations"]),
+];
+
 #[test]
 fn what_is_wrong_is_named() {
-    // What is replaced, by what, and the words that the error must have.
-    let table: &[(&str, &str, &[&str])] = &[
-        (
-            "license = ",
-            "licence = ",
-            &["model.toml", "licence", "license"],
-        ),
-        (
-            "card = \"CARD.md\"",
-            "card = \"CARD.md\"\nextra = 1",
-            &["unknown field `extra`"],
-        ),
-        ("max_batch = 8", "max_batch = 0", &["nonzero"]),
-        ("max_batch = 8", "max_bach = 8", &["max_bach", "max_batch"]),
-        (
-            "name = \"tiny\"",
-            "name = \"other\"",
-            &["model.name", "\"tiny\"", "\"other\""],
-        ),
-        (
-            "status = \"experimental\"",
-            "status = \"good\"",
-            &["good", "validated"],
-        ),
-        ("version = \"1.0.0\"", "version = \" \"", &["model.version"]),
-        (
-            "card = \"CARD.md\"",
-            "card = \"../CARD.md\"",
-            &["model.card"],
-        ),
-        (
-            "card = \"CARD.md\"",
-            "card = \"NONE.md\"",
-            &["NONE.md", "missing"],
-        ),
-        (
-            "path = \"encoder.onnx\"",
-            "path = \"../x/encoder.onnx\"",
-            &["file[0].path", "relative"],
-        ),
-        (
-            "path = \"encoder.onnx\"",
-            "path = \"/etc/encoder.onnx\"",
-            &["file[0].path"],
-        ),
-        (
-            "path = \"encoder.onnx\"",
-            "path = \"encoder.bin\"",
-            &["file", ".onnx"],
-        ),
-        (
-            "path = \"head.json\"",
-            "path = \"encoder.onnx\"",
-            &["file[1].path", "once"],
-        ),
-        (
-            "path = \"encoder.onnx\"",
-            "path = \"gone.onnx\"",
-            &["gone.onnx", "missing", "hint:"],
-        ),
-        (
-            "sha256 = \"",
-            "sha256 = \"A",
-            &["file[0].sha256", "hexadecimal"],
-        ),
-        (
-            "kind = \"frame\"",
-            "kind = \"face\"",
-            &["input.kind", "not supported yet"],
-        ),
-        (
-            "kind = \"frame\"",
-            "kind = \"window\"",
-            &["input.kind", "not supported yet"],
-        ),
-        (
-            "\"NCHW\"",
-            "\"NCTHW\"",
-            &["input.layout", "not supported yet"],
-        ),
-        ("\"NCHW\"", "\"CHW\"", &["CHW", "NHWC"]),
-        (
-            "\"float32\"",
-            "\"float16\"",
-            &["input.dtype", "not supported yet"],
-        ),
-        ("\"float32\"", "\"uint8\"", &["input.scale", "uint8"]),
-        ("\"bicubic\"", "\"cubic\"", &["cubic", "bicubic"]),
-        (
-            "size = 224,",
-            "size = 0,",
-            &["input.resize.size", "1..=4096"],
-        ),
-        (
-            "size = 224,",
-            "size = [224, 224],",
-            &["input.resize.size", "one number"],
-        ),
-        ("size = 224,", "size = \"big\",", &["[width, height]"]),
-        (
-            "size = [224, 224]",
-            "size = [256, 224]",
-            &["input.crop.size", "256"],
-        ),
-        ("crop = {", "#", &["input.crop"]),
-        (
-            "scale = 0.00392156862745098",
-            "scale = 0.0",
-            &["input.scale"],
-        ),
-        (
-            "std = [0.25, 0.25, 0.25]",
-            "std = [0.25, 0.0, 0.25]",
-            &["input.std"],
-        ),
-        (
-            "mean = [0.5, 0.5, 0.5]",
-            "mean = [0.5, nan, 0.5]",
-            &["input.mean"],
-        ),
-        ("kind = \"embedding\"", "kind = \"logit\"", &["output.head"]),
-        (
-            "kind = \"embedding\"",
-            "kind = \"embedding\"\nclass = 1",
-            &["output.class"],
-        ),
-        ("head = \"head.json\"", "", &["output.head"]),
-        (
-            "head = \"head.json\"",
-            "head = \"other.json\"",
-            &["output.head", "other.json"],
-        ),
-        ("a = 1", "a = 0", &["calibration", "platt"]),
-        ("a = 1", "c = 1", &["calibration", "`c`"]),
-        (
-            "kind = \"mean_logit\"",
-            "kind = \"top_k_mean\"\nk = 0",
-            &["aggregation", "k"],
-        ),
-        (
-            "little_evidence = 0.2",
-            "little_evidence = 0.9",
-            &["verdict.little_evidence", "0.8"],
-        ),
-        (
-            "substantial_evidence = 0.8",
-            "substantial_evidence = 1.8",
-            &["substantial_evidence"],
-        ),
-        ("[aggregation]", "[aggregations]", &["aggregations"]),
-    ];
-    for (from, to, words) in table {
+    for (from, to, words) in BROKEN {
         let text = good().replacen(from, to, 1);
         assert_ne!(text, good(), "{from}");
         let error = Place::new(&text).refusal();
@@ -319,14 +323,14 @@ fn what_is_wrong_is_named() {
 #[test]
 fn another_content_is_refused() {
     let place = Place::new(&good());
-    fs::write(place.weights().join("tiny/encoder.onnx"), b"grapf").unwrap();
+    fs::write(place.weights().join("tiny/encoder.onnx"), b"\x08\x09").unwrap();
     let error = place.refusal();
     assert!(
         error.contains("encoder.onnx") && error.contains("sha256"),
         "{error}"
     );
     assert!(
-        error.contains(&sha256(b"graph")) && error.contains(&sha256(b"grapf")),
+        error.contains(&sha256(GRAPH)) && error.contains(&sha256(b"\x08\x09")),
         "{error}"
     );
 }
@@ -348,11 +352,11 @@ fn a_head_that_is_none_is_refused() {
 fn a_link_may_not_leave() {
     let place = Place::new(&good());
     let outside = place.root.path().join("outside.onnx");
-    fs::write(&outside, b"graph").unwrap();
+    fs::write(&outside, GRAPH).unwrap();
     symlink(&outside, place.folder().join("encoder.onnx")).unwrap();
     assert!(place.refusal().contains("leaves its folder"));
     fs::remove_file(place.folder().join("encoder.onnx")).unwrap();
-    place.write("real.bin", b"graph");
+    place.write("real.bin", GRAPH);
     symlink("real.bin", place.folder().join("encoder.onnx")).unwrap();
     assert!(place.open().is_ok());
 }

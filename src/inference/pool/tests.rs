@@ -64,30 +64,40 @@ async fn a_panic_or_an_error_hits_one_entry_only() {
 /// Says that it began, then waits to be let go.
 struct Gate {
     began: mpsc::Sender<u8>,
-    go: mpsc::Receiver<()>,
+    proceed: mpsc::Receiver<()>,
 }
 
 impl Engine for Gate {
     fn run(&mut self, tensor: &Tensor) -> Result<Vec<Logit>, InferenceError> {
         let value = value_of(tensor);
         self.began.send(value).unwrap();
-        self.go.recv().unwrap();
+        self.proceed.recv().unwrap();
         Ok(vec![Logit::new(f64::from(value)).unwrap()])
     }
 }
 
 #[tokio::test]
 async fn an_entry_without_a_caller_costs_nothing() {
-    let (began, begun) = mpsc::channel();
-    let (let_go, go) = mpsc::channel();
-    let pool = Arc::new(Pool::start("gate", vec![Gate { began, go }], 4).unwrap());
+    let (report, started) = mpsc::channel();
+    let (permit, proceed) = mpsc::channel();
+    let pool = Arc::new(
+        Pool::start(
+            "gate",
+            vec![Gate {
+                began: report,
+                proceed,
+            }],
+            4,
+        )
+        .unwrap(),
+    );
     let spawn = |v: u8| {
         let pool = pool.clone();
         tokio::spawn(async move { pool.run(tensor(v)).await })
     };
     let first = spawn(1);
-    let begun = tokio::task::spawn_blocking(move || (begun.recv().unwrap(), begun));
-    let (value, begun) = begun.await.unwrap();
+    let first_start = tokio::task::spawn_blocking(move || (started.recv().unwrap(), started));
+    let (value, started) = first_start.await.unwrap();
     assert_eq!(value, 1);
     let gone = spawn(2);
     while pool.waiting() < 1 {
@@ -100,12 +110,12 @@ async fn an_entry_without_a_caller_costs_nothing() {
         tokio::task::yield_now().await;
     }
     for _ in 0..2 {
-        let_go.send(()).unwrap();
+        permit.send(()).unwrap();
     }
     assert!((first.await.unwrap().unwrap().logit.get() - 1.0).abs() < 1e-12);
     assert!((last.await.unwrap().unwrap().logit.get() - 3.0).abs() < 1e-12);
     assert_eq!(
-        begun.recv_timeout(Duration::from_secs(5)).unwrap(),
+        started.recv_timeout(Duration::from_secs(5)).unwrap(),
         3,
         "2 was never begun"
     );
@@ -113,15 +123,23 @@ async fn an_entry_without_a_caller_costs_nothing() {
 
 #[tokio::test]
 async fn the_queue_is_bounded() {
-    let (began, begun) = mpsc::channel();
-    let (let_go, go) = mpsc::channel();
-    let pool = Pool::start("gate", vec![Gate { began, go }], 2).unwrap();
+    let (report, started) = mpsc::channel();
+    let (permit, proceed) = mpsc::channel();
+    let pool = Pool::start(
+        "gate",
+        vec![Gate {
+            began: report,
+            proceed,
+        }],
+        2,
+    )
+    .unwrap();
     let mut runs: Vec<_> = (0..5).map(|v| Box::pin(pool.run(tensor(v)))).collect();
     for run in &mut runs {
         assert!(futures_util::poll!(run).is_pending());
     }
     assert!(pool.waiting() <= 2);
     drop(runs);
-    drop((let_go, begun));
+    drop((permit, started));
     drop(pool);
 }

@@ -1,5 +1,12 @@
 //! Inference on the real ONNX Runtime.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that can't go on stops, and says what it measured"
+)]
+
 mod parity;
 mod real;
 mod support;

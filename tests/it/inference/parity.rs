@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jaga::domain::frame::Picture;
 use jaga::inference::Tensor;
-use jaga::inference::bundle::manifest::{InputSection, Manifest};
+use jaga::inference::bundle::manifest::{InputSection, Layout, Manifest};
 use jaga::inference::preprocess::Preprocessor;
 
 use super::support::{Numbers, python, reference, root};
@@ -84,9 +84,10 @@ fn expected(python: &Path, bundle: &Path, place: &Path, picture: &Picture) -> Ve
 }
 
 fn channel_of(input: &InputSection, index: usize, count: usize) -> usize {
-    match input.layout {
-        jaga::inference::bundle::manifest::Layout::Nhwc => index % 3,
-        _ => index / (count / 3),
+    if input.layout == Layout::Nhwc {
+        index % 3
+    } else {
+        index / (count / 3)
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jaga::domain::frame::Picture;
-use jaga::inference::{Bundle, InferenceError, Model, ModelsConfig, Provider, Runtime};
+use jaga::inference::bundle::BundleError;
+use jaga::inference::{Bundle, InferenceError, Model, ModelsConfig, Provider, Runtime, Tensor};
 use sha2::{Digest, Sha256};
 
 /// The root of the repository.
@@ -48,8 +49,8 @@ pub(super) fn python() -> Option<PathBuf> {
     python
 }
 
-/// Runs `tests/reference/reference.py`.
-pub(super) fn reference(python: &Path, arguments: &[&std::ffi::OsStr]) {
+/// Runs `tests/reference/reference.py`; what it prints.
+pub(super) fn reference(python: &Path, arguments: &[&std::ffi::OsStr]) -> String {
     let output = Command::new(python)
         .arg(root().join("tests/reference/reference.py"))
         .args(arguments)
@@ -57,14 +58,7 @@ pub(super) fn reference(python: &Path, arguments: &[&std::ffi::OsStr]) {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the reference failed: {errors}");
-}
-
-/// One session, so that tests start quickly.
-pub(super) fn one_session() -> ModelsConfig {
-    ModelsConfig {
-        sessions: 1,
-        ..ModelsConfig::default()
-    }
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// What a tiny bundle says; the rest is the same for all.
@@ -73,6 +67,8 @@ pub(super) struct Tiny {
     pub(super) input: &'static str,
     pub(super) output: &'static str,
     pub(super) max_batch: usize,
+    /// More files of `tests/models` to list.
+    pub(super) more: &'static [&'static str],
 }
 
 /// An input that passes pixel values through unchanged, as float32.
@@ -84,13 +80,29 @@ const HEAD: &str =
 impl Tiny {
     /// Writes the bundle into `folder`, which must be named `tiny`, and opens it.
     pub(super) fn bundle(&self, folder: &Path) -> Bundle {
+        self.try_bundle(folder).unwrap()
+    }
+
+    /// The same, where it may be refused.
+    pub(super) fn try_bundle(&self, folder: &Path) -> Result<Bundle, BundleError> {
         fs::create_dir_all(folder).unwrap();
         let graph = fs::read(root().join("tests/models").join(self.graph)).unwrap();
         fs::write(folder.join(self.graph), &graph).unwrap();
+        for name in self.more {
+            fs::copy(root().join("tests/models").join(name), folder.join(name)).unwrap();
+        }
         fs::write(folder.join("CARD.md"), "# tiny").unwrap();
         fs::write(folder.join("head.json"), HEAD).unwrap();
         fs::write(folder.join("model.toml"), self.manifest(&graph)).unwrap();
-        Bundle::open(folder, Path::new("nowhere")).unwrap()
+        Bundle::open(folder, Path::new("nowhere"))
+    }
+
+    fn listed(name: &str) -> String {
+        let bytes = fs::read(root().join("tests/models").join(name)).unwrap();
+        format!(
+            "[[file]]\npath = \"{name}\"\nsha256 = \"{}\"\n",
+            sha256(&bytes)
+        )
     }
 
     fn manifest(&self, graph: &[u8]) -> String {
@@ -99,13 +111,17 @@ impl Tiny {
              question = \"ai_generated\"\nlicense = \"MIT\"\ncard = \"CARD.md\"\n\
              [[file]]\npath = \"{}\"\nsha256 = \"{}\"\n\
              [[file]]\npath = \"head.json\"\nsha256 = \"{}\"\n\
-             [input]\nkind = \"frame\"\nname = \"x\"\ncolor = \"RGB\"\n\
+             {}[input]\nkind = \"frame\"\nname = \"x\"\ncolor = \"RGB\"\n\
              resize = {{ mode = \"stretch\", size = 2, filter = \"bilinear\" }}\n{}\n\
              [output]\n{}\n[calibration]\nkind = \"none\"\n[aggregation]\nkind = \"mean\"\n\
              [runtime]\nmax_batch = {}\n",
             self.graph,
             sha256(graph),
             sha256(HEAD.as_bytes()),
+            self.more
+                .iter()
+                .map(|name| Self::listed(name))
+                .collect::<String>(),
             self.input,
             self.output,
             self.max_batch,
@@ -129,10 +145,14 @@ impl Tiny {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let digits = Sha256::digest(bytes);
+    let digits: Vec<String> = digits.iter().map(|b| format!("{b:02x}")).collect();
+    digits.concat()
+}
+
+/// The uncalibrated log-odds of one prepared picture.
+pub(super) async fn logit(model: &Model, tensor: Tensor) -> Result<f64, InferenceError> {
+    model.score(tensor).await.map(|logit| logit.get())
 }
 
 /// Numbers that look random and are the same everywhere (a linear congruential generator, Knuth's

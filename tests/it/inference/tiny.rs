@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use jaga::domain::frame::Picture;
-use jaga::inference::session::{Session, SessionConfig};
+use jaga::inference::session::{Session, SessionConfig, SharedWeights};
 use jaga::inference::{InferenceError, InferenceErrorKind, Provider, Runtime, Tensor};
 use ndarray::{Axis, concatenate};
 
-use super::support::{PLAIN_NCHW, Tiny, runtime, small};
+use super::support::{PLAIN_NCHW, Tiny, logit, runtime, small};
 
 /// float32 in the graph, f64 here.
 const TOLERANCE: f64 = 1e-5;
@@ -20,6 +20,7 @@ fn tiny(graph: &'static str, input: &'static str, output: &'static str) -> Tiny 
         input,
         output,
         max_batch: 4,
+        more: &[],
     }
 }
 
@@ -41,15 +42,14 @@ fn head(x: [f64; 3]) -> f64 {
 
 async fn score(runtime: &Runtime, tiny: &Tiny, picture: &Picture) -> Result<f64, InferenceError> {
     let model = tiny.start(runtime, 1).unwrap();
-    let logit = model.score(model.prepare(picture).unwrap()).await?;
-    Ok(logit.get())
+    logit(&model, model.prepare(picture).unwrap()).await
 }
 
 #[tokio::test]
 async fn every_kind_of_output_has_its_closed_form() {
     let Some(runtime) = runtime() else { return };
     let weighted = |[r, g, b]: [f64; 3]| r + 2.0 * g + 4.0 * b;
-    let logit = "name = \"logit\"\nkind = \"logit\"";
+    let plain_logit = "name = \"logit\"\nkind = \"logit\"";
     let cls = "name = \"tokens\"\nkind = \"embedding\"\npool = \"cls\"\nhead = \"head.json\"";
     let mean = "name = \"tokens\"\nkind = \"embedding\"\npool = \"mean\"\nhead = \"head.json\"";
     let plain = "name = \"scores\"\nkind = \"embedding\"\nhead = \"head.json\"";
@@ -67,8 +67,8 @@ async fn every_kind_of_output_has_its_closed_form() {
         let rest = ((r * 0.01).exp() + (b * 0.01).exp()).ln();
         let pooled = [f64::midpoint(r, 2.0 * r), g / 2.0, b / 2.0];
         for (tiny, want) in [
-            (tiny("logit_nchw.onnx", PLAIN_NCHW, logit), weighted(rgb)),
-            (tiny("logit_nhwc.onnx", PLAIN_NHWC, logit), weighted(rgb)),
+            (tiny("logit_nchw.onnx", PLAIN_NCHW, plain_logit), weighted(rgb)),
+            (tiny("logit_nhwc.onnx", PLAIN_NHWC, plain_logit), weighted(rgb)),
             (
                 tiny("probability_uint8.onnx", bytes, probability),
                 (p / (1.0 - p)).ln(),
@@ -175,9 +175,15 @@ fn a_graph_that_is_none_is_a_bundle_fault() {
             provider: Provider::Cpu,
             intra_threads: 1,
         };
-        Session::new(&runtime, &bundle, [1, 3, 2, 2], config)
-            .err()
-            .unwrap()
+        Session::new(
+            &runtime,
+            &bundle,
+            [1, 3, 2, 2],
+            config,
+            &SharedWeights::default(),
+        )
+        .err()
+        .unwrap()
     };
     assert_eq!(error.kind(), InferenceErrorKind::Configuration);
     assert!(error.to_string().contains("broken.onnx"), "{error}");
@@ -205,15 +211,15 @@ async fn load_and_order_do_not_move_a_score() {
     let tensors: Vec<Tensor> = (0..16).map(|s| model.prepare(&small(s)).unwrap()).collect();
     let mut alone = Vec::new();
     for tensor in &tensors {
-        alone.push(model.score(tensor.clone()).await.unwrap().get().to_bits());
+        alone.push(logit(&model, tensor.clone()).await.unwrap().to_bits());
     }
-    let runs = (0..20).flat_map(|_| tensors.iter().rev().map(|t| model.score(t.clone())));
+    let runs = (0..20).flat_map(|_| tensors.iter().rev().map(|t| logit(&model, t.clone())));
     let answers = futures_util::future::join_all(runs).await;
     for (answer, want) in answers
         .into_iter()
         .zip((0..20).flat_map(|_| alone.iter().rev()))
     {
-        assert_eq!(answer.unwrap().get().to_bits(), *want);
+        assert_eq!(answer.unwrap().to_bits(), *want);
     }
 }
 
@@ -231,7 +237,14 @@ fn a_batch_gives_what_its_pictures_give_alone() {
         provider: Provider::Cpu,
         intra_threads: 1,
     };
-    let mut session = Session::new(&runtime, &bundle, [1, 3, 2, 2], config).unwrap();
+    let mut session = Session::new(
+        &runtime,
+        &bundle,
+        [1, 3, 2, 2],
+        config,
+        &SharedWeights::default(),
+    )
+    .unwrap();
     let one = |seed: u16| ndarray::Array4::from_elem((1, 3, 2, 2), f32::from(seed) / 9.0);
     let singles = [one(1), one(2), one(3)];
     let alone: Vec<f64> = singles
@@ -244,4 +257,41 @@ fn a_batch_gives_what_its_pictures_give_alone() {
     for (a, b) in alone.iter().zip(together) {
         assert!((a - b.get()).abs() < 1e-4, "{a} {}", b.get());
     }
+}
+
+const SLOW: &str = "name = \"logit\"\nkind = \"logit\"";
+
+#[tokio::test]
+async fn sessions_that_share_weights_answer_as_one_that_has_its_own() {
+    let Some(runtime) = runtime() else { return };
+    let external = Tiny {
+        more: &["external.data"],
+        ..tiny("external.onnx", PLAIN_NCHW, SLOW)
+    };
+    let place = tempfile::tempdir().unwrap();
+    let bundle = external.bundle(&place.path().join("tiny"));
+    assert_eq!(SharedWeights::read(&bundle).unwrap().count(), 2);
+    let own = tiny("slow.onnx", PLAIN_NCHW, SLOW)
+        .start(&runtime, 1)
+        .unwrap();
+    let alone = external.start(&runtime, 1).unwrap();
+    let shared = external.start(&runtime, 3).unwrap();
+    for seed in 0..20 {
+        let tensor = own.prepare(&small(seed)).unwrap();
+        let want = logit(&own, tensor.clone()).await.unwrap();
+        for model in [&alone, &shared] {
+            let got = logit(model, tensor.clone()).await.unwrap();
+            assert!((got - want).abs() < 1e-4, "{got} for {want}");
+        }
+    }
+}
+
+#[test]
+fn weights_in_a_file_that_is_not_listed_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("tiny");
+    let error = tiny("external.onnx", PLAIN_NCHW, SLOW)
+        .try_bundle(&folder)
+        .unwrap_err();
+    assert!(error.to_string().contains("\"external.data\""), "{error}");
 }
