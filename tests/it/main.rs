@@ -4,10 +4,14 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    clippy::wildcard_enum_match_arm,
     reason = "a test ends where its expectation does"
 )]
 
+mod architecture;
+mod cli;
 mod decoder;
+mod documents;
+mod http;
 mod inference;
 mod media_files;
+mod server;

@@ -7,7 +7,7 @@ mod lifecycle;
 mod linking;
 mod mutants;
 mod picture;
-mod protocol;
+pub(crate) mod protocol;
 mod shared_media;
 mod stills;
 

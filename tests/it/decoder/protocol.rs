@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jaga::media::error::MediaErrorKind;
-use jaga::media::protocol::{FrameHeader, Header, Kind, ProtocolError};
+use jaga::media::protocol::{self, FrameHeader, Header, Kind, ProtocolError};
 use jaga::media::{Decoded, Decoder, MediaConfig, MediaError};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::uniform;
 
 /// A fake child and its folder.
-struct Fake {
+pub(crate) struct Fake {
     folder: TempDir,
 }
 
@@ -67,6 +67,21 @@ fn end(frames: u32, missed: u32) -> Vec<u8> {
 }
 
 impl Fake {
+    /// Is ready, knows all about the upload and then says nothing more.
+    pub(crate) fn stalling() -> Self {
+        Self::new(&[hello(protocol::VERSION), facts(2)], "stall")
+    }
+
+    /// Is ready and answers with a picture where facts are due.
+    pub(crate) fn lying() -> Self {
+        Self::new(&[hello(protocol::VERSION), frame(0, 0.0)], "stall")
+    }
+
+    /// The program to start.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.folder.path().join("fake")
+    }
+
     /// Says `parts` at once, then does `then`.
     fn new(parts: &[Vec<u8>], then: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,11 @@
 //! The bundles that come with jaga, beside the Python reference. Needs their weights.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
 use jaga::domain::frame::Picture;
 use jaga::domain::score::Logit;
 use jaga::inference::{Bundle, Model, ModelsConfig, Provider};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::support::{Numbers, logit, python, reference, root, runtime, skip};
 
@@ -23,7 +23,11 @@ fn weights() -> PathBuf {
 fn bundle(folder: &Path) -> Option<Bundle> {
     let weights = weights();
     if !weights.join(folder.file_name().unwrap()).is_dir() {
-        skip(&format!("no weights of {} in {}", folder.display(), weights.display()));
+        skip(&format!(
+            "no weights of {} in {}",
+            folder.display(),
+            weights.display()
+        ));
         return None;
     }
     Some(Bundle::open(folder, &weights).unwrap())
@@ -32,11 +36,16 @@ fn bundle(folder: &Path) -> Option<Bundle> {
 /// Blobs of colour with some noise on them: no photograph, but not white noise either.
 fn scene(width: u32, height: u32, seed: u64) -> Picture {
     let mut numbers = Numbers::new(seed);
-    let waves: Vec<f64> = (0..6).map(|_| 2.0 + f64::from(numbers.next()) / 20.0).collect();
+    let waves: Vec<f64> = (0..6)
+        .map(|_| 2.0 + f64::from(numbers.next()) / 20.0)
+        .collect();
     let mut rgb = Vec::new();
     for y in 0..height {
         for x in 0..width {
-            let (u, v) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
+            let (u, v) = (
+                f64::from(x) / f64::from(width),
+                f64::from(y) / f64::from(height),
+            );
             for channel in 0..3 {
                 let wave = (u * waves[channel]).sin() * (v * waves[channel + 3]).cos();
                 let noise = f64::from(numbers.next() % 16);
@@ -59,8 +68,10 @@ fn byte(value: f64) -> u8 {
 /// The reference's calibrated probabilities of `pictures`.
 fn expected(python: &Path, folder: &Path, place: &Path, pictures: &[Picture]) -> Vec<f64> {
     let weights = weights();
-    let mut arguments: Vec<PathBuf> =
-        ["score", "--bundle"].map(PathBuf::from).into_iter().collect();
+    let mut arguments: Vec<PathBuf> = ["score", "--bundle"]
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
     arguments.extend([folder.to_owned(), "--weights-dir".into(), weights]);
     for (index, picture) in pictures.iter().enumerate() {
         let path = place.join(format!("{index}.ppm"));
@@ -72,13 +83,20 @@ fn expected(python: &Path, folder: &Path, place: &Path, pictures: &[Picture]) ->
     let arguments: Vec<&OsStr> = arguments.iter().map(|a| a.as_os_str()).collect();
     let lines = reference(python, &arguments);
     let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-    lines.lines().map(|l| line(l)["probability"].as_f64().unwrap()).collect()
+    lines
+        .lines()
+        .map(|l| line(l)["probability"].as_f64().unwrap())
+        .collect()
 }
 
 async fn compare(name: &str) {
     let folder = root().join("models").join(name);
-    let (Some(runtime), Some(python)) = (runtime(), python()) else { return };
-    let Some(bundle) = bundle(&folder) else { return };
+    let (Some(runtime), Some(python)) = (runtime(), python()) else {
+        return;
+    };
+    let Some(bundle) = bundle(&folder) else {
+        return;
+    };
     let pictures = [
         scene(1280, 720, 1),
         scene(640, 361, 2),
@@ -96,13 +114,22 @@ async fn compare(name: &str) {
     let model = Model::start(&runtime, &bundle, &config, Provider::Cpu).unwrap();
     let mut largest = 0.0_f64;
     for (picture, want) in pictures.iter().zip(&want) {
-        let value = logit(&model, model.prepare(picture).unwrap()).await.unwrap();
-        let got = model.calibration().apply(Logit::new(value).unwrap()).unwrap().get();
+        let value = logit(&model, model.prepare(picture).unwrap())
+            .await
+            .unwrap();
+        let got = model
+            .calibration()
+            .apply(Logit::new(value).unwrap())
+            .unwrap()
+            .get();
         println!("{name} {picture:?}: {got:.6} for {want:.6}");
         largest = largest.max((got - want).abs());
     }
     println!("{name}: largest difference {largest:.6}");
-    assert!(want.len() == pictures.len() && largest <= TOLERANCE, "{name}: {largest}");
+    assert!(
+        want.len() == pictures.len() && largest <= TOLERANCE,
+        "{name}: {largest}"
+    );
 }
 
 #[tokio::test]

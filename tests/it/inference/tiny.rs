@@ -67,8 +67,14 @@ async fn every_kind_of_output_has_its_closed_form() {
         let rest = ((r * 0.01).exp() + (b * 0.01).exp()).ln();
         let pooled = [f64::midpoint(r, 2.0 * r), g / 2.0, b / 2.0];
         for (tiny, want) in [
-            (tiny("logit_nchw.onnx", PLAIN_NCHW, plain_logit), weighted(rgb)),
-            (tiny("logit_nhwc.onnx", PLAIN_NHWC, plain_logit), weighted(rgb)),
+            (
+                tiny("logit_nchw.onnx", PLAIN_NCHW, plain_logit),
+                weighted(rgb),
+            ),
+            (
+                tiny("logit_nhwc.onnx", PLAIN_NHWC, plain_logit),
+                weighted(rgb),
+            ),
             (
                 tiny("probability_uint8.onnx", bytes, probability),
                 (p / (1.0 - p)).ln(),
