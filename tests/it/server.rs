@@ -29,12 +29,12 @@ pub(crate) fn tiny_model(models: &Path) {
     tiny.bundle(&models.join("tiny"));
 }
 
-/// A model whose every output is no number.
-pub(crate) fn nan_model(models: &Path) {
+/// A model that has no answer on a black picture: its embedding is zero.
+pub(crate) fn blind_model(models: &Path) {
     let tiny = Tiny {
-        graph: "nan.onnx",
+        graph: "tokens.onnx",
         input: "layout = \"NCHW\"\ndtype = \"float32\"\n",
-        output: "name = \"logit\"\nkind = \"logit\"",
+        output: "name = \"tokens\"\nkind = \"embedding\"\npool = \"cls\"\nhead = \"head.json\"",
         max_batch: 4,
         more: &[],
     };
