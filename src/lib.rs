@@ -3,11 +3,20 @@
 //! Layers, lowest first; a lower one never imports a higher one (`tests/it/architecture.rs` checks):
 //!
 //! 1. [`domain`]: plain types and pure functions.
-//! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime).
+//! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime), [`store`] (the
+//!    spool); they never see each other.
+//! 3. [`pipeline`]: a spooled file in, a report out.
+//! 4. [`http`] and [`cli`]: doors to the same pipeline.
 //!
 //! `docs/architecture.md` walks one request from door to door.
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod inference;
 pub mod media;
+pub mod pipeline;
+pub mod store;
+pub mod telemetry;

@@ -9,13 +9,13 @@ use serde::Serialize;
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
 use crate::domain::frame::Picture;
-use crate::domain::score::Logit;
+use crate::domain::verdict::Thresholds;
 
 use super::bundle::manifest::Dtype;
-use super::bundle::{Bundle, Status, Verdict};
+use super::bundle::{Bundle, Status};
 use super::config::{ModelsConfig, Provider};
 use super::error::InferenceError;
-use super::pool::Pool;
+use super::pool::{Pool, Scored};
 use super::preprocess::Preprocessor;
 use super::session::{Runtime, Session, SessionConfig, SharedWeights};
 use super::tensor::Tensor;
@@ -52,7 +52,7 @@ pub struct Model {
     preprocessor: Preprocessor,
     calibration: Calibration,
     aggregation: Aggregation,
-    verdict: Verdict,
+    thresholds: Thresholds,
     pool: Pool,
 }
 
@@ -117,7 +117,13 @@ impl Model {
             preprocessor,
             calibration: manifest.calibration.clone(),
             aggregation: manifest.aggregation,
-            verdict: manifest.verdict,
+            thresholds: manifest
+                .verdict
+                .thresholds()
+                .map_err(|error| InferenceError::NoScore {
+                    model: manifest.model.name.clone(),
+                    value: error.0,
+                })?,
         })
     }
 
@@ -133,7 +139,7 @@ impl Model {
     }
 
     /// The uncalibrated log-odds of one prepared picture; finite, or an error.
-    pub async fn score(&self, tensor: Tensor) -> Result<Logit, InferenceError> {
+    pub async fn score(&self, tensor: Tensor) -> Result<Scored, InferenceError> {
         self.pool.run(tensor).await
     }
 
@@ -148,8 +154,8 @@ impl Model {
     }
 
     /// How its score becomes a verdict.
-    pub fn verdict(&self) -> Verdict {
-        self.verdict
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
     }
 
     /// Pictures that wait for a session now.

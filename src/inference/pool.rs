@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use tokio::sync::oneshot;
@@ -26,10 +27,22 @@ impl Engine for super::session::Session {
     }
 }
 
+/// A picture's value and what it took to get it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// Uncalibrated log-odds.
+    pub logit: Logit,
+    /// From the call to the start of the computation.
+    pub queued: Duration,
+    /// The computation.
+    pub computed: Duration,
+}
+
 /// A picture that waits, and where its caller waits.
 struct Entry {
     tensor: Tensor,
-    reply: oneshot::Sender<Result<Logit, InferenceError>>,
+    since: Instant,
+    reply: oneshot::Sender<Result<Scored, InferenceError>>,
 }
 
 /// The workers of one model. Dropping it lets them finish what they have begun and ends them.
@@ -69,13 +82,17 @@ impl Pool {
 
     /// The value of one picture's tensor. Waits for a place in the queue, then for a session;
     /// dropping the future gives both up.
-    pub async fn run(&self, tensor: Tensor) -> Result<Logit, InferenceError> {
+    pub async fn run(&self, tensor: Tensor) -> Result<Scored, InferenceError> {
         let (reply, answer) = oneshot::channel();
         let closed = || InferenceError::Closed {
             model: self.model.clone(),
         };
         self.queue
-            .send(Entry { tensor, reply })
+            .send(Entry {
+                tensor,
+                since: Instant::now(),
+                reply,
+            })
             .await
             .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
@@ -98,10 +115,16 @@ impl Drop for Pool {
 }
 
 fn work<E: Engine>(model: &str, mut engine: E, entries: &Receiver<Entry>) {
-    while let Ok(Entry { tensor, reply }) = entries.recv_blocking() {
+    while let Ok(Entry {
+        tensor,
+        since,
+        reply,
+    }) = entries.recv_blocking()
+    {
         if reply.is_closed() {
             continue;
         }
+        let (queued, begin) = (since.elapsed(), Instant::now());
         // An engine that panicked is used again: ONNX Runtime's own state is behind its C API,
         // which no Rust panic unwinds through.
         let result = catch_unwind(AssertUnwindSafe(|| single(model, &mut engine, &tensor)))
@@ -109,6 +132,11 @@ fn work<E: Engine>(model: &str, mut engine: E, entries: &Receiver<Entry>) {
                 Err(InferenceError::Panicked {
                     model: model.to_owned(),
                 })
+            })
+            .map(|logit| Scored {
+                logit,
+                queued,
+                computed: begin.elapsed(),
             });
         if let Err(error) = &result {
             tracing::error!(model, %error, "inference failed");

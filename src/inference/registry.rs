@@ -93,7 +93,8 @@ fn bundles_in(dir: &Path) -> Result<Vec<(String, PathBuf)>, InferenceError> {
     Ok(bundles)
 }
 
-fn select(
+/// The folders of `found` that `selection` names; an error for a name that isn't there.
+pub fn select(
     mut found: BTreeMap<String, PathBuf>,
     selection: Selection<'_>,
 ) -> Result<BTreeMap<String, PathBuf>, InferenceError> {

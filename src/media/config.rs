@@ -14,7 +14,7 @@ pub struct MediaConfig {
     pub decoder: Option<PathBuf>,
     /// Children that wait, linked and ready, for the next upload.
     pub warm_children: usize,
-    /// Decoder threads of one child; 0 means the number of cores, at most 4.
+    /// Decoder threads of one child; 0 means twice the number of cores, at most 4.
     pub decoder_threads: u32,
     /// What a file may have.
     pub limits: MediaLimits,

@@ -7,6 +7,11 @@
     reason = "a test ends where its expectation does"
 )]
 
+mod architecture;
+mod cli;
 mod decoder;
+mod documents;
+mod http;
 mod inference;
 mod media_files;
+mod server;

@@ -2,7 +2,6 @@
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
-use jaga::domain::frame::Picture;
 
 use crate::fault::Fault;
 
@@ -51,15 +50,15 @@ pub(crate) fn turned(orientation: Orientation, width: u32, height: u32) -> (u32,
     }
 }
 
-/// Pixels of an RGB picture, turned upright.
+/// Sides and pixels of an RGB picture, turned upright.
 pub(crate) fn upright(
     orientation: Orientation,
     width: u32,
     height: u32,
     rgb: Vec<u8>,
-) -> Result<Picture, Fault> {
+) -> Result<(u32, u32, Vec<u8>), Fault> {
     if orientation == Orientation::NoTransforms {
-        return Picture::new(width, height, rgb).map_err(|e| Fault::internal(e.to_string()));
+        return Ok((width, height, rgb));
     }
     let image = RgbImage::from_raw(width, height, rgb)
         .ok_or_else(|| Fault::internal("pixels that do not fill their picture"))?;
@@ -67,7 +66,7 @@ pub(crate) fn upright(
     image.apply_orientation(orientation);
     let image = image.into_rgb8();
     let (width, height) = image.dimensions();
-    Picture::new(width, height, image.into_raw()).map_err(|e| Fault::internal(e.to_string()))
+    Ok((width, height, image.into_raw()))
 }
 
 #[cfg(test)]
@@ -93,10 +92,10 @@ mod tests {
             assert_eq!(from_display_matrix(matrix), expected);
             // Of a picture of two pixels side by side, which one comes first in the result must
             // follow from where the matrix moves the second one: to the right or down, or not.
-            let picture = upright(expected, 2, 1, vec![1, 1, 1, 2, 2, 2]).unwrap();
+            let (_, _, rgb) = upright(expected, 2, 1, vec![1, 1, 1, 2, 2, 2]).unwrap();
             let [x, y, ..] = matrix;
             let first = if x + y > 0 { 1 } else { 2 };
-            assert_eq!(picture.rgb()[0], first, "{expected:?}");
+            assert_eq!(rgb[0], first, "{expected:?}");
         }
     }
 

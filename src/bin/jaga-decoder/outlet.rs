@@ -4,11 +4,18 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
-use jaga::domain::frame::Picture;
 use jaga::media::protocol::{Chosen, End, FRAME_PREFIX_BYTES, FrameHeader, Header, Kind, Missed};
 use serde::Serialize;
 
 use crate::fault::{Fault, Stop};
+
+/// A picture to be sent: RGB, row by row, upright, square pixels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pixels<'a> {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) rgb: &'a [u8],
+}
 
 /// The one writer of standard output; counts what the end mark must say.
 pub(crate) struct Outlet {
@@ -51,7 +58,7 @@ impl Outlet {
     }
 
     /// Sends a chosen frame.
-    pub(crate) fn frame(&mut self, index: usize, picture: &Picture) -> Result<(), Stop> {
+    pub(crate) fn frame(&mut self, index: usize, picture: Pixels<'_>) -> Result<(), Stop> {
         let Some((time_s, sent)) = self.times_s.get(index).zip(self.sent.get_mut(index)) else {
             return Err(Fault::internal("a frame that was not chosen").into());
         };
@@ -60,13 +67,13 @@ impl Outlet {
         }
         let header = FrameHeader {
             index: u32::try_from(index).unwrap_or(u32::MAX),
-            width: picture.width(),
-            height: picture.height(),
+            width: picture.width,
+            height: picture.height,
             time_s: *time_s,
         };
-        self.header(Kind::Frame, FRAME_PREFIX_BYTES + picture.rgb().len())?;
+        self.header(Kind::Frame, FRAME_PREFIX_BYTES + picture.rgb.len())?;
         self.writer.write_all(&header.encode())?;
-        self.writer.write_all(picture.rgb())?;
+        self.writer.write_all(picture.rgb)?;
         self.writer.flush()?;
         self.frames += 1;
         Ok(())

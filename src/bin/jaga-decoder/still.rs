@@ -12,7 +12,7 @@ use jaga::media::protocol::Chosen;
 
 use crate::fault::{Fault, Stop};
 use crate::input::Upload;
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Pixels};
 use crate::{Source, Terms, orientation};
 
 /// Bytes that the image decoder may have allocated for each allowed pixel: 16-bit RGBA twice.
@@ -83,7 +83,14 @@ impl Source for Still {
             times_s: vec![0.0],
             missing: 0,
         })?;
-        outlet.frame(0, &self.picture)?;
+        outlet.frame(
+            0,
+            Pixels {
+                width: self.picture.width(),
+                height: self.picture.height(),
+                rgb: self.picture.rgb(),
+            },
+        )?;
         Ok(1)
     }
 }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
+use crate::domain::score::{NotAProbability, Probability};
+use crate::domain::verdict::Thresholds;
 
 /// A whole `model.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +59,16 @@ pub enum Status {
     Experimental,
     /// Its card has the evidence.
     Validated,
+}
+
+impl Status {
+    /// The name in bundles and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Experimental => "experimental",
+            Self::Validated => "validated",
+        }
+    }
 }
 
 /// `[[file]]`: one file that the model is made of.
@@ -293,6 +305,16 @@ pub struct Verdict {
     pub substantial_evidence: f64,
     /// Below this score: `little_evidence`.
     pub little_evidence: f64,
+}
+
+impl Verdict {
+    /// The thresholds as probabilities, which [`super::Bundle::open`] has checked them to be.
+    pub fn thresholds(self) -> Result<Thresholds, NotAProbability> {
+        Ok(Thresholds {
+            substantial_evidence: Probability::new(self.substantial_evidence)?,
+            little_evidence: Probability::new(self.little_evidence)?,
+        })
+    }
 }
 
 impl Default for Verdict {

@@ -44,7 +44,7 @@ async fn every_caller_gets_its_own_answer() {
     let answers = (0..100).map(|v| pool.run(tensor(v % 10)));
     let answers = futures_util::future::join_all(answers).await;
     for (v, answer) in answers.into_iter().enumerate() {
-        assert!((answer.unwrap().get() - (v % 10) as f64).abs() < 1e-12);
+        assert!((answer.unwrap().logit.get() - (v % 10) as f64).abs() < 1e-12);
     }
     assert_eq!(runs.load(Ordering::SeqCst), 100);
 }
@@ -58,7 +58,7 @@ async fn a_panic_or_an_error_hits_one_entry_only() {
         pool.run(tensor(14)).await.unwrap_err(),
         InferenceError::NoScore { .. }
     ));
-    assert!((pool.run(tensor(3)).await.unwrap().get() - 3.0).abs() < 1e-12);
+    assert!((pool.run(tensor(3)).await.unwrap().logit.get() - 3.0).abs() < 1e-12);
 }
 
 /// Says that it began, then waits to be let go.
@@ -112,8 +112,8 @@ async fn an_entry_without_a_caller_costs_nothing() {
     for _ in 0..2 {
         permit.send(()).unwrap();
     }
-    assert!((first.await.unwrap().unwrap().get() - 1.0).abs() < 1e-12);
-    assert!((last.await.unwrap().unwrap().get() - 3.0).abs() < 1e-12);
+    assert!((first.await.unwrap().unwrap().logit.get() - 1.0).abs() < 1e-12);
+    assert!((last.await.unwrap().unwrap().logit.get() - 3.0).abs() < 1e-12);
     assert_eq!(
         started.recv_timeout(Duration::from_secs(5)).unwrap(),
         3,

@@ -1,7 +1,5 @@
 //! An upload that a child has opened: its facts, the choice of frames, the frames.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::running::RunningChild;
@@ -83,9 +81,8 @@ impl OpenMedia {
 
     /// Sends the plan; which frames it came down to.
     pub async fn choose(&mut self, plan: SamplingPlan) -> Result<&Chosen, MediaError> {
-        let deadline = self.deadline;
-        let (mut child, left) = self.lend(deadline)?;
-        let chosen = tokio::time::timeout(left, async {
+        let mut child = self.lend()?;
+        let chosen = tokio::time::timeout_at(self.deadline, async {
             child.send(&Request::Plan { plan }, None)?;
             let chosen: Chosen = child.expect(Kind::Chosen, "chosen").await?;
             protocol::check_chosen(&chosen, plan)?;
@@ -104,9 +101,8 @@ impl OpenMedia {
         if self.end.is_some() {
             return Ok(None);
         }
-        let deadline = self.deadline;
-        let (mut child, left) = self.lend(deadline)?;
-        let next = tokio::time::timeout(left, self.read(&mut child)).await;
+        let mut child = self.lend()?;
+        let next = tokio::time::timeout_at(self.deadline, self.read(&mut child)).await;
         let next = next.map_err(|_| MediaError::Deadline)??;
         if next.is_some() {
             self.child = Some(child);
@@ -116,11 +112,12 @@ impl OpenMedia {
 
     /// Takes the child out, so that every early return kills it, also when the caller drops the
     /// future.
-    fn lend(&mut self, deadline: Instant) -> Result<(RunningChild, Duration), MediaError> {
+    fn lend(&mut self) -> Result<RunningChild, MediaError> {
         let child = self.child.take();
-        let child = child
-            .ok_or_else(|| MediaError::ChildInternal("the upload is closed already".to_owned()))?;
-        Ok((child, deadline.saturating_duration_since(Instant::now())))
+        if Instant::now() >= self.deadline {
+            return Err(MediaError::Deadline);
+        }
+        child.ok_or_else(|| MediaError::ChildInternal("the upload is closed already".to_owned()))
     }
 
     async fn read(&mut self, child: &mut RunningChild) -> Result<Option<Decoded>, MediaError> {

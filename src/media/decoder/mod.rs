@@ -98,5 +98,6 @@ fn threads(configured: u32) -> u32 {
         return configured;
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(cores.min(MOST_DEFAULT_THREADS)).unwrap_or(1)
+    // Twice the cores: while one frame is converted and sent, the next ones are decoded.
+    u32::try_from(cores.saturating_mul(2).min(MOST_DEFAULT_THREADS)).unwrap_or(1)
 }

@@ -12,7 +12,11 @@ const NAME: &str = "jaga-decoder";
 /// cargo puts one folder deeper) the one a folder up.
 pub(super) fn find(configured: Option<&Path>) -> Result<PathBuf, MediaError> {
     if let Some(program) = configured {
-        return Ok(program.to_owned());
+        // The child starts in another folder.
+        return std::path::absolute(program).map_err(|source| MediaError::Spawn {
+            program: program.to_owned(),
+            source,
+        });
     }
     let fault = |source| MediaError::Spawn {
         program: PathBuf::from(NAME),

@@ -5,104 +5,11 @@ use std::path::Path;
 
 use jaga::domain::sampling::{Choice, ListedFrame, SamplingPlan, choose};
 
+use super::encoders::{AV1, GROUP, H264, HEVC, MPEG2, MPEG4, OPEN_GROUPS, REFRESH, VP8, VP9};
 use super::{Played, keyframe, play, uniform};
 use crate::media_files::{have_ffmpeg, numbered, read_number, remade};
 
 const FRAMES: u32 = 96;
-const GROUP: u32 = 24;
-
-const H264: &[&str] = &[
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-bf",
-    "3",
-    "-g",
-    "24",
-    "-keyint_min",
-    "24",
-    "-sc_threshold",
-    "0",
-    "-pix_fmt",
-    "yuv420p",
-];
-const OPEN_GROUPS: &[&str] = &[
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-pix_fmt",
-    "yuv420p",
-    "-x264-params",
-    "open-gop=1:keyint=24:min-keyint=24:scenecut=0:bframes=3:b-adapt=0",
-];
-const REFRESH: &[&str] = &[
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-pix_fmt",
-    "yuv420p",
-    "-x264-params",
-    "intra-refresh=1:keyint=24:bframes=0",
-];
-const HEVC: &[&str] = &[
-    "-c:v",
-    "libx265",
-    "-preset",
-    "ultrafast",
-    "-pix_fmt",
-    "yuv420p",
-    "-tag:v",
-    "hvc1",
-    "-x265-params",
-    "log-level=error:keyint=24:min-keyint=24:scenecut=0:bframes=3",
-];
-const VP9: &[&str] = &[
-    "-c:v",
-    "libvpx-vp9",
-    "-deadline",
-    "good",
-    "-cpu-used",
-    "5",
-    "-g",
-    "24",
-    "-b:v",
-    "500k",
-    "-auto-alt-ref",
-    "1",
-    "-lag-in-frames",
-    "16",
-];
-const VP8: &[&str] = &[
-    "-c:v",
-    "libvpx",
-    "-deadline",
-    "good",
-    "-cpu-used",
-    "5",
-    "-g",
-    "24",
-    "-b:v",
-    "500k",
-    "-auto-alt-ref",
-    "1",
-    "-lag-in-frames",
-    "16",
-];
-const AV1: &[&str] = &[
-    "-c:v",
-    "libsvtav1",
-    "-preset",
-    "12",
-    "-g",
-    "24",
-    "-pix_fmt",
-    "yuv420p",
-];
-const MPEG4: &[&str] = &["-c:v", "mpeg4", "-bf", "2", "-g", "24", "-q:v", "4"];
-const MPEG2: &[&str] = &["-c:v", "mpeg2video", "-bf", "2", "-g", "24", "-q:v", "4"];
 
 /// What is known of a clip by its making.
 struct Known {

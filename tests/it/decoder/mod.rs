@@ -1,7 +1,15 @@
 //! The decoder child through the server's side of it: real files, real child.
 
 mod accuracy;
+mod encoders;
+mod faults;
+mod lifecycle;
+mod linking;
+mod mutants;
+mod picture;
+pub(crate) mod protocol;
 mod shared_media;
+mod stills;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -9,5 +9,5 @@
 
 mod parity;
 mod real;
-mod support;
+pub(crate) mod support;
 mod tiny;

@@ -10,12 +10,12 @@ use jaga::inference::{Bundle, InferenceError, Model, ModelsConfig, Provider, Run
 use sha2::{Digest, Sha256};
 
 /// The root of the repository.
-pub(super) fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Says why a test does nothing; where everything has to be there (CI), that is a failure.
-pub(super) fn skip(reason: &str) {
+pub(crate) fn skip(reason: &str) {
     assert!(
         std::env::var_os("CI").is_none(),
         "in CI this must run: {reason}"
@@ -23,14 +23,19 @@ pub(super) fn skip(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
-/// The ONNX Runtime that set-up made, or the one that the environment names.
-pub(super) fn runtime() -> Option<Runtime> {
+/// The library of ONNX Runtime that set-up made, or the one that the environment names.
+pub(crate) fn library() -> Option<PathBuf> {
     let named = std::env::var_os("JAGA_RUNTIME__LIBRARY").map(PathBuf::from);
-    let Some(library) = named.or_else(set_up_library) else {
+    let library = named.or_else(set_up_library);
+    if library.is_none() {
         skip("no ONNX Runtime; `./scripts/test` sets one up");
-        return None;
-    };
-    Some(Runtime::load(&library).unwrap())
+    }
+    library
+}
+
+/// The same, loaded.
+pub(crate) fn runtime() -> Option<Runtime> {
+    Some(Runtime::load(&library()?).unwrap())
 }
 
 fn set_up_library() -> Option<PathBuf> {
@@ -41,7 +46,7 @@ fn set_up_library() -> Option<PathBuf> {
 }
 
 /// The Python that has the reference's packages.
-pub(super) fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = std::env::var_os("JAGA_TEST_PYTHON").map(PathBuf::from);
     if python.is_none() {
         skip("JAGA_TEST_PYTHON is not set; `./scripts/test` sets it");
@@ -50,7 +55,7 @@ pub(super) fn python() -> Option<PathBuf> {
 }
 
 /// Runs `tests/reference/reference.py`; what it prints.
-pub(super) fn reference(python: &Path, arguments: &[&std::ffi::OsStr]) -> String {
+pub(crate) fn reference(python: &Path, arguments: &[&std::ffi::OsStr]) -> String {
     let output = Command::new(python)
         .arg(root().join("tests/reference/reference.py"))
         .args(arguments)
@@ -62,29 +67,29 @@ pub(super) fn reference(python: &Path, arguments: &[&std::ffi::OsStr]) -> String
 }
 
 /// What a tiny bundle says; the rest is the same for all.
-pub(super) struct Tiny {
-    pub(super) graph: &'static str,
-    pub(super) input: &'static str,
-    pub(super) output: &'static str,
-    pub(super) max_batch: usize,
+pub(crate) struct Tiny {
+    pub(crate) graph: &'static str,
+    pub(crate) input: &'static str,
+    pub(crate) output: &'static str,
+    pub(crate) max_batch: usize,
     /// More files of `tests/models` to list.
-    pub(super) more: &'static [&'static str],
+    pub(crate) more: &'static [&'static str],
 }
 
 /// An input that passes pixel values through unchanged, as float32.
-pub(super) const PLAIN_NCHW: &str = "layout = \"NCHW\"\ndtype = \"float32\"\n";
+pub(crate) const PLAIN_NCHW: &str = "layout = \"NCHW\"\ndtype = \"float32\"\n";
 
 const HEAD: &str =
     r#"{"schema":"jaga.head/1","kind":"linear","dim":3,"bias":0.25,"weights":[1.0,-2.0,3.0]}"#;
 
 impl Tiny {
     /// Writes the bundle into `folder`, which must be named `tiny`, and opens it.
-    pub(super) fn bundle(&self, folder: &Path) -> Bundle {
+    pub(crate) fn bundle(&self, folder: &Path) -> Bundle {
         self.try_bundle(folder).unwrap()
     }
 
     /// The same, where it may be refused.
-    pub(super) fn try_bundle(&self, folder: &Path) -> Result<Bundle, BundleError> {
+    pub(crate) fn try_bundle(&self, folder: &Path) -> Result<Bundle, BundleError> {
         fs::create_dir_all(folder).unwrap();
         let graph = fs::read(root().join("tests/models").join(self.graph)).unwrap();
         fs::write(folder.join(self.graph), &graph).unwrap();
@@ -129,7 +134,7 @@ impl Tiny {
     }
 
     /// The bundle as a running model.
-    pub(super) fn start(
+    pub(crate) fn start(
         &self,
         runtime: &Runtime,
         sessions: usize,
@@ -151,20 +156,20 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// The uncalibrated log-odds of one prepared picture.
-pub(super) async fn logit(model: &Model, tensor: Tensor) -> Result<f64, InferenceError> {
-    model.score(tensor).await.map(|logit| logit.get())
+pub(crate) async fn logit(model: &Model, tensor: Tensor) -> Result<f64, InferenceError> {
+    model.score(tensor).await.map(|scored| scored.logit.get())
 }
 
 /// Numbers that look random and are the same everywhere (a linear congruential generator, Knuth's
 /// constants).
-pub(super) struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u8 {
+    pub(crate) fn next(&mut self) -> u8 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -174,7 +179,7 @@ impl Numbers {
 }
 
 /// A 2x2 picture.
-pub(super) fn small(seed: u64) -> Picture {
+pub(crate) fn small(seed: u64) -> Picture {
     let mut numbers = Numbers::new(seed);
     Picture::new(2, 2, (0..12).map(|_| numbers.next()).collect()).unwrap()
 }

@@ -11,6 +11,9 @@ use crate::timeline::{Timeline, whole_ticks};
 const CLAIM_TOLERANCE: f64 = 0.01;
 const CLAIM_TOLERANCE_FRAMES: f64 = 3.0;
 
+/// Bytes up to the number of frames in an AVI file's main header.
+const AVI_HEADER_BYTES: usize = 52;
+
 /// The tick at which the container says that the video ends, when that is well behind the last
 /// packet that is there.
 pub(super) fn claimed_end(
@@ -20,17 +23,16 @@ pub(super) fn claimed_end(
     timeline: &Timeline,
 ) -> Result<Option<i64>, Stop> {
     let readable = timeline.end;
-    let us = |ticks: i64| opened.seconds(ticks) * 1e6;
+    let tick_us = opened.seconds(1) * 1e6;
+    let ticks = |us: i64| whole_ticks(us as f64 / tick_us);
     let (claimed, there) = match opened.input.format().name() {
         "mov,mp4,m4a,3gp,3g2,mj2" => (opened.facts.duration, readable),
-        "avi" if riff_is_cut(upload)? => (opened.facts.duration, readable),
+        "avi" => (avi_end_us(upload)?.map(ticks), readable),
         // One duration for all streams: it is kept when any of them goes on to it.
         "matroska,webm" | "flv" => {
             let Some(claimed) = raw::claimed_duration_us(&opened.input) else {
                 return Ok(None);
             };
-            let ticks_per_us = readable as f64 / us(readable);
-            let ticks = |us: i64| whole_ticks(us as f64 * ticks_per_us);
             let first = timeline.first_pts;
             (
                 Some(ticks(claimed).saturating_sub(first)),
@@ -46,14 +48,23 @@ pub(super) fn claimed_end(
     }))
 }
 
-/// True when the file ends before its outermost RIFF chunk does. Header figures in AVI files are
-/// too often wrong to say so by themselves.
-fn riff_is_cut(upload: &Upload) -> Result<bool, Stop> {
-    let head = upload.head(8)?;
-    Ok(match head.as_slice() {
-        [b'R', b'I', b'F', b'F', a, b, c, d] => {
-            u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + 8 > upload.bytes() + 1
-        }
-        _ => false,
-    })
+/// Microseconds that the main header of an AVI file claims (microseconds a frame, frames), when
+/// the file ends before its outermost RIFF chunk does. By themselves these figures are too often
+/// wrong.
+fn avi_end_us(upload: &Upload) -> Result<Option<i64>, Stop> {
+    let head = upload.head(AVI_HEADER_BYTES)?;
+    let word = |at: usize| -> Option<i64> {
+        let bytes = head.get(at..)?.first_chunk::<4>()?;
+        Some(i64::from(u32::from_le_bytes(*bytes)))
+    };
+    let there = i64::try_from(upload.bytes()).unwrap_or(i64::MAX);
+    // One byte of padding may be left out at the end.
+    let is_cut = word(4).is_some_and(|size| size.saturating_add(7) > there);
+    if !is_cut || head.get(24..28) != Some(b"avih") {
+        return Ok(None);
+    }
+    let frame_us = word(32);
+    Ok(frame_us
+        .zip(word(48))
+        .map(|(us, frames)| us.saturating_mul(frames)))
 }

@@ -1,4 +1,7 @@
 //! From decoded frames to upright RGB pictures with square pixels.
+//!
+//! swscale makes planes, which this module interleaves: with exact rounding and full chroma it
+//! has vector code for planar RGB only, and takes five times as long for RGB24.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -6,18 +9,20 @@ use std::ptr;
 use ffmpeg::{ffi, frame};
 use ffmpeg_next as ffmpeg;
 use image::metadata::Orientation;
-use jaga::domain::frame::Picture;
 use jaga::media::MediaLimits;
 
 use super::raw::{self, FrameLook};
 use crate::fault::{Fault, Stop};
 use crate::orientation;
+use crate::outlet::Pixels;
 
 /// Bicubic, chroma interpolated to every pixel, exact rounding: a detector looks at pixels.
 const FLAGS: c_int =
     ffi::SWS_BICUBIC | ffi::SWS_ACCURATE_RND | ffi::SWS_FULL_CHR_H_INT | ffi::SWS_FULL_CHR_H_INP;
 /// Bytes behind the last row, as swscale's vector code may write past a row's end.
 const PADDING_BYTES: usize = 256;
+/// Rows start at multiples of this, for the same code.
+const ALIGNMENT_BYTES: usize = 64;
 /// 1.0 in swscale's 16.16 contrast and saturation.
 const UNITY: c_int = 1 << 16;
 
@@ -75,6 +80,8 @@ pub(super) struct Converter {
     display: Display,
     limits: MediaLimits,
     scaler: Option<(FrameLook, Scaler)>,
+    /// Pixels of the last picture; kept, since fresh memory for each costs as much as converting.
+    rgb: Vec<u8>,
 }
 
 impl Converter {
@@ -83,11 +90,12 @@ impl Converter {
             display,
             limits,
             scaler: None,
+            rgb: Vec::new(),
         }
     }
 
     /// The frame as shown.
-    pub(super) fn picture(&mut self, frame: &frame::Video) -> Result<Picture, Stop> {
+    pub(super) fn picture(&mut self, frame: &frame::Video) -> Result<Pixels<'_>, Stop> {
         let look = raw::look(frame);
         self.display
             .shown(look.width, look.height, look.sample_aspect, &self.limits)?;
@@ -98,21 +106,25 @@ impl Converter {
             _ => Scaler::new(&look, width, height)?,
         };
         let (_, scaler) = self.scaler.insert((look, scaler));
-        let rgb = scaler.run(frame)?;
-        Ok(orientation::upright(
-            self.display.orientation,
+        scaler.run(frame, &mut self.rgb)?;
+        let rgb = std::mem::take(&mut self.rgb);
+        let (width, height, rgb) =
+            orientation::upright(self.display.orientation, width, height, rgb)?;
+        self.rgb = rgb;
+        Ok(Pixels {
             width,
             height,
-            rgb,
-        )?)
+            rgb: &self.rgb,
+        })
     }
 }
 
-/// An swscale context from one look of frames to RGB24.
+/// An swscale context from one look of frames to planes of RGB.
 struct Scaler {
     context: *mut ffi::SwsContext,
     width: u32,
     height: u32,
+    planes: Vec<u8>,
 }
 
 impl Scaler {
@@ -131,7 +143,7 @@ impl Scaler {
                 look.format,
                 to_width,
                 to_height,
-                ffi::AVPixelFormat::AV_PIX_FMT_RGB24,
+                ffi::AVPixelFormat::AV_PIX_FMT_GBRP,
                 FLAGS,
                 ptr::null_mut(),
                 ptr::null_mut(),
@@ -147,6 +159,7 @@ impl Scaler {
             context,
             width,
             height,
+            planes: Vec::new(),
         };
         // SAFETY: the context is valid; the tables are static. Formats that have no matrix, such
         // as RGB, answer with an error that means nothing here.
@@ -166,20 +179,26 @@ impl Scaler {
     }
 
     #[allow(unsafe_code, reason = "swscale reads and writes raw memory")]
-    fn run(&self, frame: &frame::Video) -> Result<Vec<u8>, Fault> {
-        let bytes = Picture::byte_len(self.width, self.height)
-            .ok_or_else(|| Fault::internal("a picture of no size"))?;
-        let mut rgb = vec![0; bytes.saturating_add(PADDING_BYTES)];
-        let stride = c_int::try_from(self.width.saturating_mul(3))
-            .map_err(|_| Fault::internal("sides beyond the limits"))?;
-        let planes = [
-            rgb.as_mut_ptr(),
-            ptr::null_mut(),
-            ptr::null_mut(),
+    fn run(&mut self, frame: &frame::Video, rgb: &mut Vec<u8>) -> Result<(), Fault> {
+        let (Ok(width), Ok(height)) = (usize::try_from(self.width), usize::try_from(self.height))
+        else {
+            return Err(Fault::internal("sides beyond the limits"));
+        };
+        let stride = width.next_multiple_of(ALIGNMENT_BYTES);
+        let size = stride.saturating_mul(height);
+        let bytes = size.saturating_mul(3).saturating_add(PADDING_BYTES);
+        self.planes.resize(bytes, 0);
+        let (green, rest) = self.planes.split_at_mut(size);
+        let (blue, red) = rest.split_at_mut(size);
+        let pointers = [
+            green.as_mut_ptr(),
+            blue.as_mut_ptr(),
+            red.as_mut_ptr(),
             ptr::null_mut(),
         ];
-        // SAFETY: the context was made for this frame's size and format; `rgb` holds all rows of
-        // the target and the padding that vector code may touch.
+        let linesize = c_int::try_from(stride).unwrap_or(0);
+        // SAFETY: the context was made for this frame's size and format; the planes hold all
+        // rows of the target, the last one with the padding that vector code may touch.
         let rows = unsafe {
             let pointer = frame.as_ptr();
             ffi::sws_scale(
@@ -188,15 +207,29 @@ impl Scaler {
                 (*pointer).linesize.as_ptr(),
                 0,
                 (*pointer).height,
-                planes.as_ptr(),
-                [stride, 0, 0, 0].as_ptr(),
+                pointers.as_ptr(),
+                [linesize, linesize, linesize, 0].as_ptr(),
             )
         };
         if u32::try_from(rows) != Ok(self.height) {
             return Err(Fault::internal("a frame could not be converted whole"));
         }
-        rgb.truncate(bytes);
-        Ok(rgb)
+        interleave(width, stride, [red, green, blue], rgb);
+        Ok(())
+    }
+}
+
+/// RGB24 without padding, of red, green and blue rows that are `stride` bytes apart.
+fn interleave(width: usize, stride: usize, planes: [&[u8]; 3], rgb: &mut Vec<u8>) {
+    let [red, green, blue] = planes.map(|plane| plane.chunks_exact(stride.max(1)));
+    let width_bytes = width.saturating_mul(3).max(1);
+    rgb.resize(width_bytes.saturating_mul(green.len()), 0);
+    let rows = rgb.chunks_exact_mut(width_bytes);
+    for (row, ((red, green), blue)) in rows.zip(red.zip(green).zip(blue)) {
+        let pixels = red.iter().zip(green).zip(blue);
+        for (pixel, ((r, g), b)) in row.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+            *pixel = [*r, *g, *b];
+        }
     }
 }
 
@@ -211,7 +244,7 @@ impl Drop for Scaler {
 /// The matrix of the frame. Where it doesn't say, as players do: BT.709 from 720 lines (or 1280
 /// columns) on, BT.601 below.
 fn matrix(look: &FrameLook) -> c_int {
-    match look.matrix {
+    match look.color.matrix {
         1 => ffi::SWS_CS_ITU709,
         4 => ffi::SWS_CS_FCC,
         5 | 6 => ffi::SWS_CS_ITU601,

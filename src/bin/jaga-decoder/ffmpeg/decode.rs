@@ -25,7 +25,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// Opens the decoder of the chosen stream.
-    pub(super) fn open(opened: &Opened, terms: &Terms) -> Result<Self, Stop> {
+    pub(super) fn open(opened: &Opened, terms: &Terms, threads: usize) -> Result<Self, Stop> {
         let stream = opened
             .input
             .stream(opened.stream)
@@ -36,7 +36,7 @@ impl Decoder {
         raw::set_max_pixels(&mut context, pixels);
         context.set_threading(threading::Config {
             kind: threading::Type::Frame,
-            count: terms.threads,
+            count: threads,
             safe: false,
         });
         let mut decoder = context.decoder();

@@ -5,11 +5,13 @@
 //! that the chosen frames need.
 
 mod claims;
+mod color;
 mod convert;
 mod decode;
 mod formats;
 mod open;
 mod payload;
+mod peek;
 mod raw;
 mod reader;
 mod scan;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use ffmpeg::codec::Id;
 use ffmpeg::format::context::{Input, StreamIo};
 use ffmpeg::format::stream::Disposition;
 use ffmpeg::{Dictionary, codec, media};
@@ -18,6 +19,11 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// Bytes and microseconds that may be read to learn what the streams are.
 const PROBE_BYTES: &str = "8388608";
 const PROBE_US: &str = "10000000";
+/// The same where the headers are to suffice: what tells one format from another, and one packet.
+const HEADERS_BYTES: &str = "65536";
+const HEADERS_US: &str = "1";
+/// A name that no protocol and no decoder has.
+const NONE: &str = "none";
 /// Bytes to look at when telling an unknown format from a damaged file.
 const CLASSIFY_BYTES: usize = 64 * 1024;
 /// Least probe score that counts as "this is such a file" (FFmpeg's own threshold to ask for more
@@ -27,6 +33,8 @@ const SURE: i32 = 26;
 /// An opened container.
 pub(super) struct Opened {
     pub(super) input: Input,
+    /// How it was opened, and must be again for its packets to look the same.
+    pub(super) probe: Probe,
     pub(super) stream: usize,
     pub(super) codec: codec::Id,
     pub(super) facts: raw::StreamFacts,
@@ -43,14 +51,32 @@ impl Opened {
     }
 }
 
+/// How much FFmpeg may do to learn what the streams are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probe {
+    /// Read headers only; no decoder can run.
+    Headers,
+    /// Read on and decode until everything is known.
+    Frames,
+}
+
 /// Opens the container and finds its video.
+///
+/// Containers that say all in their headers are left at that: FFmpeg would otherwise decode up to
+/// twenty frames, on one thread and without limits, before anybody asked for one.
 pub(super) fn open(upload: &Upload, terms: &Terms) -> Result<Opened, Stop> {
     // FFmpeg decodes encrypted samples without an error and forgets that the container said so.
     if boxes::announces_encrypted_video(upload)? {
         return Err(Fault::encrypted().into());
     }
-    let input = demux(upload, terms.deadline)?;
+    let mut probe = Probe::Headers;
+    let mut input = demux(upload, terms.deadline, probe)?;
     terms.limits.check_streams(input.nb_streams())?;
+    if !headers_suffice(&input) {
+        probe = Probe::Frames;
+        input = demux(upload, terms.deadline, probe)?;
+        terms.limits.check_streams(input.nb_streams())?;
+    }
     let stream = choose_stream(&input)?;
     let facts = raw::stream_facts(&input, stream)
         .ok_or_else(|| Fault::internal("the chosen stream is gone"))?;
@@ -69,6 +95,7 @@ pub(super) fn open(upload: &Upload, terms: &Terms) -> Result<Opened, Stop> {
         .any(|stream| stream.parameters().medium() == media::Type::Audio);
     Ok(Opened {
         input,
+        probe,
         stream,
         codec,
         facts,
@@ -77,18 +104,35 @@ pub(super) fn open(upload: &Upload, terms: &Terms) -> Result<Opened, Stop> {
     })
 }
 
+/// True when the streams are described in full and every packet will have its own time.
+fn headers_suffice(input: &Input) -> bool {
+    let container = matches!(
+        input.format().name(),
+        "mov,mp4,m4a,3gp,3g2,mj2" | "matroska,webm"
+    );
+    let known = [Id::H264, Id::HEVC, Id::VP8, Id::VP9, Id::AV1];
+    container
+        && choose_stream(input).is_ok_and(|stream| {
+            raw::stream_facts(input, stream).is_some_and(|facts| facts.width > 0)
+                && codec_of(input, stream).is_ok_and(|codec| known.contains(&codec))
+        })
+}
+
 /// Opens the container alone; also the way back to its first packet.
-pub(super) fn demux(upload: &Upload, deadline: Instant) -> Result<Input, Stop> {
+pub(super) fn demux(upload: &Upload, deadline: Instant, probe: Probe) -> Result<Input, Stop> {
     let io = StreamIo::from_read_seek_with_capacity(upload.rewound(), BUFFER_BYTES)
         .map_err(|error| Fault::internal(error.to_string()))?;
     let mut options = Dictionary::new();
+    let (decoders, bytes, microseconds) = match probe {
+        Probe::Headers => (NONE, HEADERS_BYTES, HEADERS_US),
+        Probe::Frames => (DECODERS, PROBE_BYTES, PROBE_US),
+    };
     for (key, value) in [
         ("format_whitelist", DEMUXERS),
-        ("codec_whitelist", DECODERS),
-        // No protocol has this name, so none can be opened.
-        ("protocol_whitelist", "none"),
-        ("probesize", PROBE_BYTES),
-        ("analyzeduration", PROBE_US),
+        ("codec_whitelist", decoders),
+        ("protocol_whitelist", NONE),
+        ("probesize", bytes),
+        ("analyzeduration", microseconds),
         ("enable_drefs", "0"),
         ("use_absolute_path", "0"),
     ] {

@@ -8,6 +8,23 @@ use ffmpeg_next as ffmpeg;
 
 use jaga::domain::media::ColorFacts;
 
+use super::color::ColorNumbers;
+
+/// The colour description of a valid structure, read as integers: see [`ColorNumbers`]. C's
+/// enumerations are as wide as its `unsigned int`.
+macro_rules! colors {
+    ($pointer:expr, $matrix:ident) => {
+        ColorNumbers {
+            primaries: (&raw const (*$pointer).color_primaries)
+                .cast::<u32>()
+                .read(),
+            transfer: (&raw const (*$pointer).color_trc).cast::<u32>().read(),
+            matrix: (&raw const (*$pointer).$matrix).cast::<u32>().read(),
+            range: (&raw const (*$pointer).color_range).cast::<u32>().read(),
+        }
+    };
+}
+
 /// FFmpeg's version string.
 #[allow(unsafe_code, reason = "a constant string of the library")]
 pub(super) fn version() -> String {
@@ -66,13 +83,7 @@ pub(super) fn stream_facts(input: &Input, index: usize) -> Option<StreamFacts> {
         );
         let full_range_format = text(ffi::av_get_pix_fmt_name(pixel_format((*parameters).format)))
             .is_some_and(|name| name.starts_with("yuvj"));
-        let mut color = ColorFacts {
-            primaries: text(ffi::av_color_primaries_name((*parameters).color_primaries)),
-            transfer: text(ffi::av_color_transfer_name((*parameters).color_trc)),
-            matrix: text(ffi::av_color_space_name((*parameters).color_space)),
-            range: text(ffi::av_color_range_name((*parameters).color_range)),
-        };
-        known(&mut color);
+        let mut color = colors!(parameters, color_space).facts();
         if color.range.is_none() && full_range_format {
             color.range = Some("pc".to_owned());
         }
@@ -88,15 +99,25 @@ pub(super) fn stream_facts(input: &Input, index: usize) -> Option<StreamFacts> {
     }
 }
 
-/// `unknown` is FFmpeg's word for nothing said.
-fn known(color: &mut ColorFacts) {
-    for fact in [
-        &mut color.primaries,
-        &mut color.transfer,
-        &mut color.matrix,
-        &mut color.range,
+/// Overwrites what a stream says of itself by what its frame shows, where the frame says more.
+pub(super) fn complete(facts: &mut StreamFacts, frame: &ffmpeg::frame::Video) {
+    let look = look(frame);
+    (facts.width, facts.height) = (look.width, look.height);
+    if facts.sample_aspect.0 <= 0 || facts.sample_aspect.1 <= 0 {
+        facts.sample_aspect = look.sample_aspect;
+    }
+    let mut seen = look.color.facts();
+    if look.full_range {
+        seen.range = Some("pc".to_owned());
+    }
+    let color = &mut facts.color;
+    for (fact, seen) in [
+        (&mut color.primaries, seen.primaries),
+        (&mut color.transfer, seen.transfer),
+        (&mut color.matrix, seen.matrix),
+        (&mut color.range, seen.range),
     ] {
-        fact.take_if(|name| matches!(name.as_str(), "unknown" | "unspecified" | "reserved"));
+        *fact = seen.or(fact.take());
     }
 }
 
@@ -250,7 +271,7 @@ pub(super) struct FrameLook {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) format: ffi::AVPixelFormat,
-    pub(super) matrix: u32,
+    pub(super) color: ColorNumbers,
     pub(super) full_range: bool,
     pub(super) sample_aspect: (i32, i32),
 }
@@ -263,12 +284,13 @@ pub(super) fn look(frame: &ffmpeg::frame::Video) -> FrameLook {
         let pointer = frame.as_ptr();
         let format = pixel_format((*pointer).format);
         let yuvj = text(ffi::av_get_pix_fmt_name(format)).is_some_and(|n| n.starts_with("yuvj"));
+        let color = colors!(pointer, colorspace);
         FrameLook {
             width: u32::try_from((*pointer).width).unwrap_or(0),
             height: u32::try_from((*pointer).height).unwrap_or(0),
             format,
-            matrix: (*pointer).colorspace as u32,
-            full_range: yuvj || (*pointer).color_range == ffi::AVColorRange::AVCOL_RANGE_JPEG,
+            full_range: yuvj || color.is_full_range(),
+            color,
             sample_aspect: (
                 (*pointer).sample_aspect_ratio.num,
                 (*pointer).sample_aspect_ratio.den,

@@ -45,6 +45,7 @@ pub(super) struct Reader<'a> {
     upload: &'a Upload,
     terms: &'a Terms,
     input: &'a mut Input,
+    probe: open::Probe,
     stream: usize,
     rows: &'a [Row],
     entry: Entry,
@@ -70,6 +71,7 @@ impl<'a> Reader<'a> {
             upload,
             terms,
             input: &mut opened.input,
+            probe: opened.probe,
             stream: opened.stream,
             rows,
             entry,
@@ -150,7 +152,7 @@ impl<'a> Reader<'a> {
 
     /// Starts again at the first packet, the way that always works.
     fn rewind(&mut self) -> Result<(), Stop> {
-        *self.input = open::demux(self.upload, self.terms.deadline)?;
+        *self.input = open::demux(self.upload, self.terms.deadline, self.probe)?;
         let streams = usize::try_from(self.input.nb_streams()).unwrap_or(0);
         for index in 0..streams {
             raw::set_discard(self.input, index, index != self.stream);

@@ -84,8 +84,8 @@ fn decode_all(
     terms: &Terms,
     on_frame: &mut OnFrame<'_>,
 ) -> Result<Played, Stop> {
-    opened.input = open::demux(upload, terms.deadline)?;
-    let mut decoder = Decoder::open(opened, terms)?;
+    opened.input = open::demux(upload, terms.deadline, opened.probe)?;
+    let mut decoder = Decoder::open(opened, terms, terms.threads)?;
     let mut packet = Packet::empty();
     loop {
         if Instant::now() >= terms.deadline {

@@ -10,7 +10,8 @@ use jaga::media::protocol::Chosen;
 use super::claims::claimed_end;
 use super::convert::{Converter, Display};
 use super::decode::Decoder;
-use super::open::{self, Opened};
+use super::open::{self, Opened, Probe};
+use super::peek::{Peeked, peek};
 use super::raw;
 use super::reader::Reader;
 use super::scan::scan;
@@ -34,6 +35,7 @@ pub(crate) struct Video {
     /// Ticks that the plan divides: more than the timeline has when the file was cut short.
     duration: i64,
     display: Display,
+    peeked: Option<Peeked>,
     facts: MediaFacts,
 }
 
@@ -58,6 +60,10 @@ impl Video {
             Some(timeline) => (timeline, false),
             None => (sequence::timeline(&mut opened, &upload, &terms)?, true),
         };
+        let peeked = match opened.probe {
+            Probe::Headers => peek(&mut opened, &upload, &terms, &found.rows)?,
+            Probe::Frames => None,
+        };
         let claimed = claimed_end(&upload, &opened, &found, &timeline)?;
         let truncated = claimed.is_some() || found.cut;
         let duration = claimed.unwrap_or(0).max(timeline.end);
@@ -71,6 +77,7 @@ impl Video {
             sequential,
             duration,
             display,
+            peeked,
         };
         video.facts.truncated = truncated;
         video.facts.duration_s = video.seconds(duration);
@@ -101,7 +108,7 @@ impl Video {
 
     /// Decodes the runs that serve `targets`; then once more, from earlier on, what was lost.
     fn play_listed(&mut self, wanted: &[Shown], outlet: &mut Outlet) -> Result<Played, Stop> {
-        let targets: Vec<Target> = wanted
+        let mut targets: Vec<Target> = wanted
             .iter()
             .enumerate()
             .map(|(index, frame)| Target {
@@ -109,8 +116,15 @@ impl Video {
                 index,
             })
             .collect();
-        let mut decoder = Decoder::open(&self.opened, &self.terms)?;
+        let mut decoder = Decoder::open(&self.opened, &self.terms, self.terms.threads)?;
         let mut converter = Converter::new(self.display, self.terms.limits);
+        let at_hand = self.peeked.take();
+        if let Some(peeked) = &at_hand
+            && let Some(target) = targets.iter().find(|target| target.row == peeked.row)
+        {
+            outlet.frame(target.index, converter.picture(&peeked.frame)?)?;
+            targets.retain(|target| target.row != peeked.row);
+        }
         let mut reader = Reader::new(&mut self.opened, &self.upload, &self.terms, &self.rows);
         let planned = runs::plan(&self.rows, &targets);
         let mut session = Session {
@@ -129,7 +143,9 @@ impl Video {
         for run in again {
             session.play(std::slice::from_ref(&run))?;
         }
-        Ok(Played::of(&decoder))
+        let mut played = Played::of(&decoder);
+        played.packets += u64::from(at_hand.is_some());
+        Ok(played)
     }
 }
 
@@ -171,7 +187,7 @@ impl Source for Video {
                 &self.upload,
                 &self.terms,
                 &places,
-                &mut |index, frame: &frame::Video| outlet.frame(index, &converter.picture(frame)?),
+                &mut |index, frame: &frame::Video| outlet.frame(index, converter.picture(frame)?),
             )?
         } else {
             self.play_listed(&wanted, outlet)?
@@ -208,7 +224,7 @@ impl Session<'_, '_> {
             let wanted = targets.iter().find(|(time, _)| Some(*time) == pts);
             match wanted {
                 Some((_, index)) if !outlet.has_sent(*index) && !raw::is_damaged(frame) => {
-                    outlet.frame(*index, &converter.picture(frame)?)
+                    outlet.frame(*index, converter.picture(frame)?)
                 }
                 _ => Ok(()),
             }

@@ -1,0 +1,26 @@
+"""Clips for the benchmarks, made by ffmpeg: moving pattern and noise, so that bitrates are realistic."""
+
+import subprocess
+
+
+def make(path, seconds, size, seed, bitrate):
+    """An H.264 clip, 30 frames a second, a keyframe every 2 seconds; kept when it is there."""
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source = f"testsrc2=size={size}:rate=30:duration={seconds},noise=alls=12:allf=t:all_seed={seed}"
+    part = path.with_suffix(".part.mp4")
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-c:v", "libx264"]
+    command += ["-preset", "veryfast", "-b:v", bitrate, "-g", "60", "-keyint_min", "60"]
+    command += ["-sc_threshold", "0", "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(part)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    part.rename(path)
+    return path
+
+
+def one_long(folder):
+    return make(folder / "30s-1080p.mp4", 30, "1920x1080", 1, "6M")
+
+
+def twenty(folder):
+    return [make(folder / f"10s-720p-{i:02}.mp4", 10, "1280x720", i, "3M") for i in range(20)]

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# The ONNX Runtime library, the weights and the release build.
+
+RUNTIME_DIR="$JAGA_HOME/runtime/cpu"
+RUNTIME_LIBRARY="$RUNTIME_DIR/libonnxruntime.so.$JAGA_ORT_VERSION"
+WEIGHTS_DIR="$JAGA_HOME/weights"
+FETCH="$JAGA_ROOT/scripts/fetch.py"
+PINS="$JAGA_ROOT/scripts/pins/wheels.toml"
+
+runtime_fingerprint() {
+    fingerprint "$PINS" "$FETCH" -- "$RUNTIME_DIR"/*
+}
+runtime_is_fresh() { is_fresh "$JAGA_HOME/stamps/runtime-cpu" "$(runtime_fingerprint)"; }
+
+weights_fingerprint() {
+    fingerprint "$PINS" "$FETCH" "$JAGA_ROOT/scripts/derive_model.py" "$JAGA_ROOT"/models/*/model.toml \
+        -- "$WEIGHTS_DIR"/*/*
+}
+weights_are_fresh() { is_fresh "$JAGA_HOME/stamps/weights" "$(weights_fingerprint)"; }
+
+fetch() { JAGA_SETUP_TMP="$JAGA_HOME/tmp" "$JAGA_HOME/venv/bin/python" "$FETCH" "$@" </dev/null; }
+
+make_runtime() {
+    runtime_is_fresh && return
+    [[ $(uname -m) == x86_64 ]] || die "the pinned ONNX Runtime is for x86_64; this is $(uname -m)"
+    make_venv venv setup
+    fetch runtime cpu --into "$RUNTIME_DIR"
+    write_stamp "$JAGA_HOME/stamps/runtime-cpu" "$(runtime_fingerprint)"
+}
+
+make_weights() {
+    weights_are_fresh && return
+    make_venv venv setup
+    fetch weights --into "$WEIGHTS_DIR"
+    write_stamp "$JAGA_HOME/stamps/weights" "$(weights_fingerprint)"
+}
+
+# The build is fresh when no source is newer than the start of the last build that succeeded.
+build_is_fresh() {
+    local stamp="$JAGA_HOME/stamps/build"
+    [[ -f $stamp && -x $TARGET_DIR/release/jaga && -x $TARGET_DIR/release/jaga-decoder ]] || return 1
+    local sources=() path
+    for path in Cargo.toml Cargo.lock rust-toolchain.toml build.rs .cargo src; do
+        [[ -e $JAGA_ROOT/$path ]] && sources+=("$JAGA_ROOT/$path")
+    done
+    [[ -z "$(find "${sources[@]}" -newer "$stamp" -print -quit)" ]]
+}
+
+make_build() {
+    build_is_fresh && return
+    command -v cargo >/dev/null || die "cargo isn't on the PATH; install Rust (rustup) first"
+    say "building jaga (release)"
+    local stamp="$JAGA_HOME/stamps/build"
+    mkdir -p "$JAGA_HOME/stamps"
+    touch "$stamp.new"
+    (cd "$JAGA_ROOT" && cargo build --release --locked --bins </dev/null >&2)
+    mv -f "$stamp.new" "$stamp"
+}

@@ -1,0 +1,1 @@
+"""How the heads of the genai-clip bundles are trained and measured."""

@@ -1,0 +1,134 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::sampling::Strategy;
+
+/// Tells how likely a video is synthetic or manipulated.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 some items failed.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// Configuration file; `jaga.toml` in the working directory when there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the HTTP API.
+    Serve(ServeArgs),
+    /// Score files.
+    Score(ScoreArgs),
+    /// List, show or verify model bundles.
+    Models(ModelsArgs),
+    /// Check everything that a server needs; fails when something configured is unusable.
+    Doctor,
+    /// Measure parts of jaga on this machine.
+    Bench(BenchArgs),
+}
+
+/// `jaga serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address and port; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `jaga score`
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// Videos or images.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Model to ask; can be given several times. The configured ones when absent.
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// Policy file that decides.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Frames to look at, 1..=256.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub frames: Option<u32>,
+    /// How frames are chosen: `keyframe` or `uniform`.
+    #[arg(long, value_name = "HOW")]
+    pub sampling: Option<Strategy>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Put every frame's score into the report.
+    #[arg(long)]
+    pub frame_scores: bool,
+}
+
+/// Form of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Text,
+    /// One indented JSON array, an object a file.
+    Json,
+    /// One JSON object a line and file.
+    Jsonl,
+}
+
+/// `jaga models`
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// What to do with the bundles.
+    #[command(subcommand)]
+    pub action: ModelsAction,
+}
+
+/// Actions on bundles.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List the bundles in the configured folders.
+    List,
+    /// Print a bundle's facts as JSON.
+    Show {
+        /// The bundle's name.
+        name: String,
+    },
+    /// Check hashes and graph, load it and run it once.
+    Verify {
+        /// The bundle's name; all when absent.
+        name: Option<String>,
+    },
+}
+
+/// `jaga bench`
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What to measure.
+    #[command(subcommand)]
+    pub part: BenchPart,
+}
+
+/// Parts that can be measured.
+#[derive(Debug, Subcommand)]
+pub enum BenchPart {
+    /// Decode a file's planned frames and resize them as the default model asks; prints JSON.
+    Decode {
+        /// A video.
+        file: PathBuf,
+        /// Frames, 1..=256.
+        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=256))]
+        frames: u32,
+        /// How frames are chosen: `keyframe` or `uniform`.
+        #[arg(long, default_value_t = Strategy::Keyframe)]
+        sampling: Strategy,
+        /// Runs; the median counts.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        repeat: u32,
+    },
+}

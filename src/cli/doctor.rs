@@ -1,0 +1,119 @@
+//! `jaga doctor`: everything that a server needs, tried for real.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use super::Outcome;
+use crate::config::Config;
+use crate::inference::registry::{self, Selection};
+use crate::inference::{Registry, Runtime};
+use crate::media::Decoder;
+use crate::pipeline::policies::Policies;
+use crate::store::Spool;
+
+/// Tries each part and prints one line for each; fails when one that is configured is unusable.
+pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let mut sheet = Sheet { out, failed: false };
+    sheet.check("decoder", decoder(config))?;
+    sheet.note(
+        "sandbox",
+        "own process, no core dumps, no file writes, no new privileges; no seccomp or Landlock yet",
+    )?;
+    sheet.check(
+        "data",
+        Spool::open(&config.data).map(|_| config.data.dir.display().to_string()),
+    )?;
+    sheet.check(
+        "policies",
+        Policies::load(&config.policy).map(|_| config.policy.default.clone()),
+    )?;
+    inference(config, &mut sheet)?;
+    sheet.note("limits", &limits(config))?;
+    Ok(if sheet.failed {
+        Outcome::Failed
+    } else {
+        Outcome::Done
+    })
+}
+
+fn decoder(config: &Config) -> Result<String, crate::media::MediaError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(crate::media::MediaError::Io)?;
+    let _entered = runtime.enter();
+    Decoder::start(&config.media).map(|d| format!("FFmpeg {}", d.ffmpeg_version()))
+}
+
+fn inference(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<()> {
+    let runtime = match Runtime::configured(&config.runtime) {
+        Ok(runtime) => runtime,
+        Err(error) => return sheet.check::<&str>("onnxruntime", Err(error)),
+    };
+    let library = runtime.library().display().to_string();
+    sheet.check::<_>(
+        "onnxruntime",
+        Ok::<_, io::Error>(format!("{} ({library})", runtime.version())),
+    )?;
+    let provider = match config.runtime.provider() {
+        Ok(provider) => provider,
+        Err(error) => return sheet.check::<&str>("provider", Err(error)),
+    };
+    let found = match registry::find(&config.models.dirs) {
+        Ok(found) => found,
+        Err(error) => return sheet.check::<&str>("models", Err(error)),
+    };
+    for name in config
+        .models
+        .default
+        .iter()
+        .filter(|name| !found.contains_key(*name))
+    {
+        sheet.check::<&str>(
+            &format!("model {name}"),
+            Err("is a default model and isn't there"),
+        )?;
+    }
+    for name in found.into_keys() {
+        let one = std::slice::from_ref(&name);
+        let loaded = Registry::load(&runtime, &config.models, provider, Selection::Named(one));
+        sheet.check(&format!("model {name}"), loaded.map(|_| provider.name()))?;
+    }
+    Ok(())
+}
+
+fn limits(config: &Config) -> String {
+    let media = config.media.limits;
+    format!(
+        "upload {} bytes, {} s, {} px a side, {} px a frame, {} waiting, {} at once, {} s a request",
+        config.data.max_upload_bytes,
+        media.max_duration_s,
+        media.max_side_px,
+        media.max_pixels,
+        config.analysis.queue,
+        config.analysis.concurrency(),
+        config.analysis.deadline_s,
+    )
+}
+
+/// Lines of the examination.
+struct Sheet<'a, W> {
+    out: &'a mut W,
+    failed: bool,
+}
+
+impl<W: Write> Sheet<'_, W> {
+    fn check<T: Display>(&mut self, what: &str, result: Result<T, impl Display>) -> io::Result<()> {
+        match result {
+            Ok(found) => writeln!(self.out, "ok    {what}: {found}"),
+            Err(error) => {
+                self.failed = true;
+                writeln!(self.out, "FAIL  {what}: {error}")
+            }
+        }
+    }
+
+    fn note(&mut self, what: &str, text: &str) -> io::Result<()> {
+        writeln!(self.out, "note  {what}: {text}")
+    }
+}

@@ -1,0 +1,123 @@
+//! `jaga models`
+
+use std::io::Write;
+
+use comfy_table::{Table, presets};
+use serde_json::json;
+
+use super::Outcome;
+use super::args::{ModelsAction, ModelsArgs};
+use crate::config::Config;
+use crate::inference::registry::{self, Selection};
+use crate::inference::{Bundle, Registry, Runtime};
+use crate::pipeline::AnalyzeError;
+
+/// Lists, shows or verifies bundles.
+pub(super) fn run(
+    config: &Config,
+    args: &ModelsArgs,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    match &args.action {
+        ModelsAction::List => list(config, out),
+        ModelsAction::Show { name } => show(config, name, out),
+        ModelsAction::Verify { name } => verify(config, name.as_deref(), out),
+    }
+}
+
+fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["name", "version", "status", "question", "license", "usable"]);
+    let mut outcome = Outcome::Done;
+    for (name, folder) in registry::find(&config.models.dirs).map_err(AnalyzeError::from)? {
+        match Bundle::open(&folder, &config.models.weights_dir) {
+            Ok(bundle) => {
+                let model = &bundle.manifest.model;
+                let default = config.models.default.contains(&name);
+                table.add_row([
+                    name,
+                    model.version.clone(),
+                    model.status.name().to_owned(),
+                    model.question.clone(),
+                    model.license.clone(),
+                    if default { "yes, default" } else { "yes" }.to_owned(),
+                ]);
+            }
+            Err(error) => {
+                outcome = Outcome::SomeFailed;
+                let unknown = || "-".to_owned();
+                let fault = error.to_string().replace('\n', " ");
+                table.add_row([name, unknown(), unknown(), unknown(), unknown(), fault]);
+            }
+        }
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
+    Ok(outcome)
+}
+
+fn show(config: &Config, name: &str, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let bundle = open(config, name)?;
+    let manifest = &bundle.manifest;
+    let model = &manifest.model;
+    let files: Vec<_> = manifest
+        .file
+        .iter()
+        .map(|file| json!({ "path": file.path, "sha256": file.sha256, "source": file.source, "derive": file.derive }))
+        .collect();
+    let shown = json!({
+        "name": model.name,
+        "version": model.version,
+        "sha256": bundle.sha256,
+        "status": model.status,
+        "question": model.question,
+        "license": model.license,
+        "manifest": bundle.manifest_path,
+        "graph": bundle.graph.path,
+        "files": files,
+        "calibration": manifest.calibration,
+        "aggregation": manifest.aggregation,
+        "verdict": manifest.verdict,
+        "max_batch": manifest.runtime.max_batch,
+        "default": config.models.default.contains(&model.name),
+    });
+    serde_json::to_writer_pretty(&mut *out, &shown)?;
+    writeln!(out)?;
+    Ok(Outcome::Done)
+}
+
+fn open(config: &Config, name: &str) -> anyhow::Result<Bundle> {
+    let names = [name.to_owned()];
+    let found = registry::select(
+        registry::find(&config.models.dirs).map_err(AnalyzeError::from)?,
+        Selection::Named(&names),
+    )
+    .map_err(AnalyzeError::from)?;
+    let folder = found.into_values().next().unwrap_or_default();
+    Ok(Bundle::open(&folder, &config.models.weights_dir)?)
+}
+
+/// Hashes, graph, one run: as at the start of a server, bundle by bundle.
+fn verify(config: &Config, name: Option<&str>, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let provider = config.runtime.provider().map_err(AnalyzeError::from)?;
+    let runtime = Runtime::configured(&config.runtime).map_err(AnalyzeError::from)?;
+    let names: Vec<String> = match name {
+        Some(name) => vec![name.to_owned()],
+        None => registry::find(&config.models.dirs)
+            .map_err(AnalyzeError::from)?
+            .into_keys()
+            .collect(),
+    };
+    let mut outcome = Outcome::Done;
+    for name in names {
+        let one = std::slice::from_ref(&name);
+        match Registry::load(&runtime, &config.models, provider, Selection::Named(one)) {
+            Ok(_) => writeln!(out, "{name}: ok, runs on {}", provider.name())?,
+            Err(error) => {
+                outcome = Outcome::SomeFailed;
+                writeln!(out, "{name}: {error}")?;
+            }
+        }
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,113 @@
+//! `jaga score`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Outcome;
+use super::args::ScoreArgs;
+use super::output::{Item, Sheet};
+use crate::config::Config;
+use crate::domain::policy::Lane;
+use crate::domain::report::Report;
+use crate::inference::registry::Selection;
+use crate::pipeline::{AnalyzeError, Options, Pipeline, Request, policies};
+use crate::store::Upload;
+
+/// Scores the files, several at a time, and prints them in the order in which they were named.
+pub(super) fn run(
+    mut config: Config,
+    args: &ScoreArgs,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    // Every file is admitted by this loop itself.
+    config.analysis.queue = args.files.len();
+    let names = if args.models.is_empty() {
+        &config.models.default
+    } else {
+        &args.models
+    };
+    let policy = args.policy.as_deref().map(policies::read).transpose()?;
+    let pipeline = Pipeline::start(&config, Selection::Named(names))?;
+    let options = Options {
+        models: names.clone(),
+        policy: None,
+        frames: args.frames,
+        sampling: args.sampling,
+        frame_scores: args.frame_scores,
+    };
+    let request = match policy {
+        Some(policy) => pipeline.request_with_policy(&options, Lane::Live, Arc::new(policy))?,
+        None => pipeline.request(&options, Lane::Live)?,
+    };
+    let job = Job {
+        pipeline,
+        request,
+        limit: config.data.max_upload_bytes,
+    };
+    let at_once = config.analysis.concurrency();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(score_all(&job, args, at_once, out))
+}
+
+/// What all files share.
+struct Job {
+    pipeline: Pipeline,
+    request: Request,
+    limit: u64,
+}
+
+async fn score_all(
+    job: &Job,
+    args: &ScoreArgs,
+    at_once: usize,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    let bar = progress(args.files.len());
+    let mut sheet = Sheet::new(args.format, args.files.len());
+    let mut results = stream::iter(&args.files)
+        .map(|path| async move { (path, score_one(job, path).await) })
+        .buffered(at_once);
+    let mut outcome = Outcome::Done;
+    while let Some((path, result)) = results.next().await {
+        if result.is_err() {
+            outcome = Outcome::SomeFailed;
+        }
+        bar.suspend(|| {
+            sheet.add(
+                &Item {
+                    file: path,
+                    result: &result,
+                },
+                out,
+            )
+        })?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    sheet.finish(out)?;
+    Ok(outcome)
+}
+
+async fn score_one(job: &Job, path: &Path) -> Result<Report, AnalyzeError> {
+    let (path, limit): (PathBuf, u64) = (path.to_owned(), job.limit);
+    let ticket = job.pipeline.admission().enter()?;
+    let upload = tokio::task::spawn_blocking(move || Upload::from_path(&path, limit)).await??;
+    let permit = job.pipeline.admission().work(ticket).await?;
+    job.pipeline.analyze(upload, &job.request, permit).await
+}
+
+/// A bar on standard error; hidden when that is no terminal or there is one file only.
+fn progress(files: usize) -> ProgressBar {
+    if files < 2 {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(files as u64).with_style(style)
+}

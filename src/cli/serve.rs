@@ -1,0 +1,49 @@
+//! `jaga serve`
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Outcome;
+use super::args::ServeArgs;
+use crate::config::Config;
+use crate::http;
+use crate::http::ServeError;
+
+/// Serves until SIGTERM or SIGINT, then drains.
+pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcome> {
+    if let Some(listen) = args.listen {
+        config.server.listen = listen;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let served = runtime.block_on(async {
+        let listen = config.server.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("can't listen on {listen}"))?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        let (mut terminate, mut interrupt) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        http::run(config, listener, shutdown)
+            .await
+            .map_err(|error| match error {
+                ServeError::Start(error) => anyhow::Error::new(error).context("can't start"),
+                error @ (ServeError::Data(_) | ServeError::Io(_) | ServeError::Loading(_)) => {
+                    error.into()
+                }
+            })
+    });
+    // A model that is still being loaded is not waited for.
+    runtime.shutdown_background();
+    served.map(|()| Outcome::Done)
+}

@@ -1,0 +1,233 @@
+//! The whole configuration: defaults < `jaga.toml` < `JAGA_…` variables < flags.
+//!
+//! `docs/configuration.md` lists every key. An unknown key or variable is an error.
+
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat};
+use serde::{Deserialize, Serialize};
+
+use crate::http::config::ServerConfig;
+use crate::inference::{ModelsConfig, RuntimeConfig};
+use crate::media::config::MediaConfig;
+use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
+use crate::store::config::StoreConfig;
+use crate::telemetry::LogConfig;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The HTTP door.
+    pub server: ServerConfig,
+    /// Limits and defaults of one analysis.
+    pub analysis: AnalysisConfig,
+    /// The decoder child.
+    pub media: MediaConfig,
+    /// ONNX Runtime.
+    pub runtime: RuntimeConfig,
+    /// Model bundles.
+    pub models: ModelsConfig,
+    /// Policies.
+    pub policy: PolicyConfig,
+    /// The data directory.
+    pub data: StoreConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file, a variable or a key that can't be read.
+    #[error("configuration: {0}")]
+    Source(#[from] config::ConfigError),
+    /// A value out of its range.
+    #[error("configuration: {key} must be {expected}, not {got}")]
+    Value {
+        /// Section and key.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        got: String,
+    },
+}
+
+/// Variables with a name of their own, besides `JAGA_<SECTION>__<KEY>`.
+const SHORT_VARIABLES: [&str; 3] = ["JAGA_MODELS_DIR", "JAGA_DATA_DIR", "JAGA_PROVIDERS"];
+
+/// Variables of jaga's scripts and tests, which are no settings.
+const FOREIGN_VARIABLES: [&str; 2] = ["JAGA_TEST_", "JAGA_REQUIRE_"];
+
+impl Config {
+    /// Reads `file` (or `jaga.toml` in the working directory, if there is one) and the variables
+    /// that `environment` yields.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let variables: Vec<(String, String)> = environment
+            .filter(|(name, _)| name.starts_with("JAGA_"))
+            .filter(|(name, _)| !FOREIGN_VARIABLES.iter().any(|f| name.starts_with(f)))
+            .collect();
+        let short = |wanted: &str| {
+            variables
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value.as_str())
+        };
+        let long = variables
+            .iter()
+            .filter(|(name, _)| !SHORT_VARIABLES.contains(&name.as_str()))
+            .cloned()
+            .collect();
+        let source = match file {
+            Some(path) => File::from(path).format(FileFormat::Toml).required(true),
+            None => File::from(Path::new("jaga.toml"))
+                .format(FileFormat::Toml)
+                .required(false),
+        };
+        let mut config: Self = config::Config::builder()
+            .add_source(source)
+            .add_source(long_variables(long))
+            .build()?
+            .try_deserialize()?;
+        if let Some(dir) = short("JAGA_MODELS_DIR") {
+            config.models.dirs.push(PathBuf::from(dir));
+        }
+        if let Some(dir) = short("JAGA_DATA_DIR") {
+            config.data.dir = PathBuf::from(dir);
+        }
+        if let Some(list) = short("JAGA_PROVIDERS") {
+            config.runtime.providers = list.split(',').map(|p| p.trim().to_owned()).collect();
+        }
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.analysis.validate()?;
+        self.server.validate()?;
+        let limits = self.media.limits;
+        let wrong = |key, expected, got: &dyn std::fmt::Display| {
+            Err(ConfigError::Value {
+                key,
+                expected,
+                got: got.to_string(),
+            })
+        };
+        if !(limits.max_duration_s.is_finite() && limits.max_duration_s > 0.0) {
+            return wrong(
+                "media.limits.max_duration_s",
+                "positive",
+                &limits.max_duration_s,
+            );
+        }
+        // A frame's bytes are a u32 on the wire.
+        if limits.max_pixels == 0 || limits.max_pixels > 1_000_000_000 {
+            return wrong(
+                "media.limits.max_pixels",
+                "1..=1000000000",
+                &limits.max_pixels,
+            );
+        }
+        if self.data.max_upload_bytes == 0 {
+            return wrong(
+                "data.max_upload_bytes",
+                "positive",
+                &self.data.max_upload_bytes,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// `JAGA_<SECTION>__<KEY>`; lists are separated by commas.
+fn long_variables(variables: std::collections::HashMap<String, String>) -> Environment {
+    Environment::with_prefix("JAGA")
+        .prefix_separator("_")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("models.dirs")
+        .with_list_parse_key("models.default")
+        .with_list_parse_key("runtime.providers")
+        .with_list_parse_key("policy.files")
+        .source(Some(variables))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jaga.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(
+            Some(&path),
+            variables
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        )
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        assert_eq!(load("", &[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn variables_override_the_file() {
+        let config = load(
+            "[analysis]\nframes = 4\n[media.limits]\nmax_side_px = 100",
+            &[
+                ("JAGA_ANALYSIS__FRAMES", "8"),
+                ("JAGA_MODELS__DEFAULT", "a,b"),
+                ("JAGA_MODELS_DIR", "/extra"),
+                ("JAGA_DATA_DIR", "/data"),
+                ("JAGA_PROVIDERS", "cuda, cpu"),
+                ("JAGA_TEST_PYTHON", "python3"),
+                ("HOME", "/root"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.analysis.frames, 8);
+        assert_eq!(config.media.limits.max_side_px, 100);
+        assert_eq!(config.models.default, ["a", "b"]);
+        assert_eq!(
+            config.models.dirs,
+            [Path::new("models"), Path::new("/extra")]
+        );
+        assert_eq!(config.data.dir, Path::new("/data"));
+        assert_eq!(config.runtime.providers, ["cuda", "cpu"]);
+    }
+
+    #[test]
+    fn unknown_keys_and_variables_are_errors() {
+        let error = load("[analysis]\nframe = 4", &[]).unwrap_err().to_string();
+        assert!(error.contains("frame"), "{error}");
+        let error = load("", &[("JAGA_ANALYSIS__FRAME", "4")])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("frame"), "{error}");
+        assert!(load("", &[("JAGA_ANALISIS__FRAMES", "4")]).is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let error = load("[analysis]\nframes = 257", &[])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "configuration: analysis.frames must be 1..=256, not 257"
+        );
+    }
+
+    #[test]
+    fn a_named_file_must_be_there() {
+        assert!(Config::load(Some(Path::new("/nowhere/jaga.toml")), std::iter::empty()).is_err());
+    }
+}

@@ -1,0 +1,243 @@
+//! The one place where a fault becomes a status, a code and a text for the caller.
+
+use axum::http::StatusCode;
+
+use super::problem::Problem;
+use crate::media::MediaError;
+use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
+use crate::store::StoreError;
+
+/// Seconds after which a caller that was turned away may try again.
+const RETRY_AFTER_S: u32 = 5;
+
+impl From<AnalyzeError> for Problem {
+    fn from(error: AnalyzeError) -> Self {
+        let kind = error.kind();
+        if matches!(
+            kind,
+            AnalyzeErrorKind::Internal | AnalyzeErrorKind::Configuration
+        ) {
+            tracing::error!(error = &error as &dyn std::error::Error, "request failed");
+            return Self::internal();
+        }
+        let (status, title) = outline(kind);
+        let problem = Self::new(status, kind.code(), title, error.to_string());
+        with_facts(problem, &error)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        AnalyzeError::from(error).into()
+    }
+}
+
+fn outline(kind: AnalyzeErrorKind) -> (StatusCode, &'static str) {
+    match kind {
+        AnalyzeErrorKind::BadRequest => (StatusCode::BAD_REQUEST, "The request can't be read"),
+        AnalyzeErrorKind::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+        AnalyzeErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The upload is too large"),
+        AnalyzeErrorKind::Empty => (StatusCode::UNPROCESSABLE_ENTITY, "The upload is empty"),
+        AnalyzeErrorKind::Unsupported => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The upload is of no supported kind",
+        ),
+        AnalyzeErrorKind::NoVideoStream => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The upload has no video")
+        }
+        AnalyzeErrorKind::Corrupt => (StatusCode::UNPROCESSABLE_ENTITY, "The upload is damaged"),
+        AnalyzeErrorKind::Limit => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "The upload passes a limit",
+        ),
+        AnalyzeErrorKind::UnknownModel => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "There is no such model")
+        }
+        AnalyzeErrorKind::Overloaded => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many requests are waiting",
+        ),
+        AnalyzeErrorKind::Draining => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server is shutting down",
+        ),
+        AnalyzeErrorKind::Deadline => (StatusCode::GATEWAY_TIMEOUT, "The analysis took too long"),
+        AnalyzeErrorKind::Configuration | AnalyzeErrorKind::Internal => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "The server failed")
+        }
+    }
+}
+
+/// Adds what helps the caller: limits with what was found, and when to come again.
+fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
+    match error {
+        AnalyzeError::Media(MediaError::Limit(passed)) => problem
+            .with("limit", passed.limit.to_string())
+            .with("allowed", passed.allowed)
+            .with("actual", passed.actual),
+        AnalyzeError::Store(StoreError::TooLarge { limit, declared }) => {
+            let problem = problem
+                .with("limit", "max_upload_bytes")
+                .with("allowed", *limit);
+            declared.map_or(problem.clone(), |bytes| problem.with("actual", bytes))
+        }
+        AnalyzeError::Frames(range) => problem.with("limit", "frames").with("allowed", range.max),
+        AnalyzeError::Overloaded { .. } | AnalyzeError::Draining => {
+            problem.retry_after(RETRY_AFTER_S)
+        }
+        AnalyzeError::Media(_)
+        | AnalyzeError::Inference(_)
+        | AnalyzeError::Store(_)
+        | AnalyzeError::UnknownPolicy { .. }
+        | AnalyzeError::PolicyFile { .. }
+        | AnalyzeError::Policy { .. }
+        | AnalyzeError::PolicyTwice(_)
+        | AnalyzeError::Deadline { .. }
+        | AnalyzeError::Task(_)
+        | AnalyzeError::Calibration { .. }
+        | AnalyzeError::Report(_) => problem,
+    }
+}
+
+/// The server is up but its models are not loaded yet.
+pub(super) fn loading() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "overloaded",
+        "The server is not ready yet",
+        "The models are still being loaded.",
+    )
+    .retry_after(RETRY_AFTER_S)
+}
+
+/// The server has been told to stop.
+pub(super) fn draining() -> Problem {
+    AnalyzeError::Draining.into()
+}
+
+/// An upload that took too long to arrive.
+pub(super) fn upload_timeout(seconds: f64) -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "upload_timeout",
+        "The upload took too long",
+        format!("The whole upload must arrive within {seconds} s."),
+    )
+    .with("limit", "upload_timeout_s")
+    .with("allowed", seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sampling::SamplingPlan;
+    use crate::domain::sampling::Strategy;
+    use crate::inference::InferenceError;
+    use crate::media::MediaLimits;
+
+    #[tokio::test]
+    async fn every_kind_has_its_row() {
+        let model = || "m".to_owned();
+        let limit = MediaLimits::default().check_frame(9000, 1).unwrap_err();
+        let rows: Vec<(AnalyzeError, u16, &str)> = vec![
+            (
+                SamplingPlan::new(Strategy::Uniform, 0).unwrap_err().into(),
+                400,
+                "bad_request",
+            ),
+            (
+                AnalyzeError::UnknownPolicy {
+                    name: model(),
+                    known: model(),
+                },
+                400,
+                "bad_request",
+            ),
+            (
+                StoreError::TooLarge {
+                    limit: 1,
+                    declared: Some(2),
+                }
+                .into(),
+                413,
+                "too_large",
+            ),
+            (MediaError::Empty.into(), 422, "empty_media"),
+            (
+                MediaError::UnsupportedFormat("x".to_owned()).into(),
+                415,
+                "unsupported_media",
+            ),
+            (
+                MediaError::UnsupportedCodec("x".to_owned()).into(),
+                415,
+                "unsupported_media",
+            ),
+            (MediaError::Encrypted.into(), 415, "unsupported_media"),
+            (MediaError::NoVideoStream.into(), 422, "no_video_stream"),
+            (
+                MediaError::NoFrames("x".to_owned()).into(),
+                422,
+                "corrupt_media",
+            ),
+            (
+                MediaError::Corrupt("x".to_owned()).into(),
+                422,
+                "corrupt_media",
+            ),
+            (MediaError::Limit(limit).into(), 422, "limit_exceeded"),
+            (MediaError::Deadline.into(), 504, "deadline_exceeded"),
+            (
+                AnalyzeError::Deadline { limit_s: 1.0 },
+                504,
+                "deadline_exceeded",
+            ),
+            (
+                InferenceError::UnknownModel {
+                    name: model(),
+                    known: model(),
+                }
+                .into(),
+                422,
+                "unknown_model",
+            ),
+            (AnalyzeError::Overloaded { waiting: 66 }, 429, "overloaded"),
+            (AnalyzeError::Draining, 503, "draining"),
+            (
+                InferenceError::Closed { model: model() }.into(),
+                503,
+                "draining",
+            ),
+            (
+                MediaError::ChildInternal("secret".to_owned()).into(),
+                500,
+                "internal",
+            ),
+            (InferenceError::NoLibrary.into(), 500, "internal"),
+        ];
+        for (error, status, code) in rows {
+            let text = error.to_string();
+            let response = Problem::from(error).render("id-1");
+            assert_eq!(response.status().as_u16(), status, "{text}");
+            let retry = response.headers().contains_key("retry-after");
+            let body = axum::body::to_bytes(response.into_body(), 10_000)
+                .await
+                .unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["code"], code, "{text}");
+            assert_eq!(body["type"], format!("urn:jaga:problem:{code}"));
+            assert_eq!(body["request_id"], "id-1");
+            assert_eq!(body["status"], status);
+            assert_eq!(
+                retry,
+                ["overloaded", "draining"].contains(&code)
+                    && text != "the model \"m\" takes no more work",
+                "{text}"
+            );
+            assert!(
+                !body.to_string().contains("secret"),
+                "a 500 says nothing of the inside"
+            );
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `POST /v1/score`: a video in, its report out.
+
+use axum::Json;
+use axum::extract::{Request, State};
+
+use crate::domain::policy::Lane;
+use crate::domain::report::Report;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::http::upload;
+use crate::pipeline::Options;
+
+/// Scores the body. Everything that can be refused without the upload is refused before it is
+/// read. A client that goes away drops this future, and with it the decoder and the queued frames.
+pub(super) async fn score(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Json<Report>, Problem> {
+    let pipeline = state.pipeline()?;
+    let options = options(request.uri().query().unwrap_or_default())?;
+    let resolved = pipeline.request(&options, Lane::Live)?;
+    let ticket = pipeline.admission().enter()?;
+    let upload = upload::receive(&state, request).await?;
+    let permit = pipeline.admission().work(ticket).await?;
+    Ok(Json(pipeline.analyze(upload, &resolved, permit).await?))
+}
+
+/// Reads the query; an unknown key is an error, for it may be a misspelt one.
+fn options(query: &str) -> Result<Options, Problem> {
+    let mut options = Options::default();
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        let unusable = |expected: &str| {
+            Problem::bad_request(format!("`{key}` must be {expected}.")).with("parameter", &*key)
+        };
+        match &*key {
+            "model" => options.models.push(value.into_owned()),
+            "policy" => options.policy = Some(value.into_owned()),
+            "frames" => {
+                options.frames = Some(value.parse().map_err(|_| unusable("a whole number"))?);
+            }
+            "sampling" => {
+                let strategy = value.parse().map_err(|_| unusable("keyframe or uniform"))?;
+                options.sampling = Some(strategy);
+            }
+            "frame_scores" => {
+                options.frame_scores = value.parse().map_err(|_| unusable("true or false"))?;
+            }
+            other => {
+                return Err(Problem::bad_request(format!("`{other}` is no option."))
+                    .with("parameter", other)
+                    .with("supported", "model, policy, frames, sampling, frame_scores"));
+            }
+        }
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sampling::Strategy;
+
+    #[test]
+    fn reads_every_option() {
+        let got = options("model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true")
+            .unwrap();
+        let want = Options {
+            models: vec!["a".to_owned(), "b".to_owned()],
+            policy: Some("p".to_owned()),
+            frames: Some(4),
+            sampling: Some(Strategy::Uniform),
+            frame_scores: true,
+        };
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        for bad in [
+            "frame=4",
+            "frames=x",
+            "frames=-1",
+            "sampling=all",
+            "frame_scores=1",
+        ] {
+            assert_eq!(options(bad).unwrap_err().code(), "bad_request", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! From a bound listener to a clean end.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::routes::router;
+use super::state::AppState;
+use crate::config::Config;
+use crate::inference::registry::Selection;
+use crate::pipeline::{AnalyzeError, Pipeline};
+use crate::store::{Spool, StoreError};
+
+/// Why a server ended other than by its signal.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The models or the decoder can't be started.
+    #[error(transparent)]
+    Start(#[from] AnalyzeError),
+    /// The data directory can't be used.
+    #[error(transparent)]
+    Data(#[from] StoreError),
+    /// The listener failed.
+    #[error("the server failed")]
+    Io(#[from] io::Error),
+    /// The task that loads the models failed.
+    #[error("loading the models failed")]
+    Loading(#[from] tokio::task::JoinError),
+}
+
+/// Serves on `listener` until `shutdown` resolves, then finishes what is admitted within
+/// `server.drain_s`. The caller binds, so tests use port 0. Answers `/healthz` at once and
+/// everything else once the models are loaded and warm; returns an error when they can't be.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let state = AppState::new(&config.server, Spool::open(&config.data)?);
+    let drain = Duration::from_secs_f64(config.server.drain_s);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = axum::serve(listener, router(state.clone()))
+        .with_graceful_shutdown(async move {
+            // A dropped sender stops the server as well.
+            let _ = stopped.await;
+        })
+        .into_future();
+    let mut serving = std::pin::pin!(serving);
+    let mut shutdown = std::pin::pin!(shutdown);
+    let loading = tokio::task::spawn_blocking(move || Pipeline::start(&config, Selection::All));
+    tokio::select! {
+        loaded = loading => {
+            state.set_pipeline(Arc::new(loaded??));
+            tracing::info!("ready");
+        }
+        ended = &mut serving => return Ok(ended?),
+        () = &mut shutdown => return Ok(()),
+    }
+    tokio::select! {
+        ended = &mut serving => return Ok(ended?),
+        () = &mut shutdown => {}
+    }
+    tracing::info!(drain_s = drain.as_secs_f64(), "shutting down");
+    state.drain();
+    drop(stop);
+    if let Ok(ended) = tokio::time::timeout(drain, serving).await {
+        ended?;
+    } else {
+        tracing::warn!("requests were still running when the time to drain was over");
+    }
+    Ok(())
+}

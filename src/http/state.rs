@@ -1,0 +1,72 @@
+//! What the handlers share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::config::ServerConfig;
+use super::error;
+use super::problem::Problem;
+use crate::pipeline::Pipeline;
+use crate::store::Spool;
+
+/// Shared by all requests; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pipeline: OnceLock<Arc<Pipeline>>,
+    draining: AtomicBool,
+    spool: Spool,
+    upload_timeout: Duration,
+}
+
+impl AppState {
+    /// A server that is not ready yet: its pipeline is still to come.
+    pub fn new(config: &ServerConfig, spool: Spool) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                pipeline: OnceLock::new(),
+                draining: AtomicBool::new(false),
+                spool,
+                upload_timeout: Duration::from_secs_f64(config.upload_timeout_s),
+            }),
+        }
+    }
+
+    /// Makes the server ready. Only the first pipeline counts.
+    pub fn set_pipeline(&self, pipeline: Arc<Pipeline>) {
+        if self.shared.pipeline.set(pipeline).is_err() {
+            tracing::warn!("a second pipeline was ignored");
+        }
+    }
+
+    /// Turns new work away from now on.
+    pub fn drain(&self) {
+        self.shared.draining.store(true, Ordering::Release);
+        if let Some(pipeline) = self.shared.pipeline.get() {
+            pipeline.admission().close();
+        }
+    }
+
+    /// The pipeline; a problem while it is loading and once the server is shutting down.
+    pub fn pipeline(&self) -> Result<&Arc<Pipeline>, Problem> {
+        if self.shared.draining.load(Ordering::Acquire) {
+            return Err(error::draining());
+        }
+        self.shared.pipeline.get().ok_or_else(error::loading)
+    }
+
+    /// Where uploads go.
+    pub fn spool(&self) -> &Spool {
+        &self.shared.spool
+    }
+
+    /// Time that an upload may take to arrive.
+    pub fn upload_timeout(&self) -> Duration {
+        self.shared.upload_timeout
+    }
+}

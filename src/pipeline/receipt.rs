@@ -1,0 +1,75 @@
+//! Hashes and versions from which a report can be computed again.
+
+use serde::Serialize;
+
+use super::request::Request;
+use crate::domain::policy::Lane;
+use crate::domain::report::Receipt;
+use crate::media::MediaLimits;
+
+/// Everything that can move a score or a decision, besides the upload and the programs.
+#[derive(Serialize)]
+struct Settings<'a> {
+    plan: String,
+    models: Vec<ModelSettings<'a>>,
+    policy: PolicySettings<'a>,
+    media_limits: MediaLimits,
+    lane: Lane,
+}
+
+#[derive(Serialize)]
+struct ModelSettings<'a> {
+    name: &'a str,
+    sha256: &'a str,
+    provider: &'a str,
+}
+
+#[derive(Serialize)]
+struct PolicySettings<'a> {
+    name: &'a str,
+    version: &'a str,
+    blake3: &'a str,
+}
+
+/// Versions of the programs that a report rests on.
+#[derive(Debug, Clone)]
+pub(super) struct Programs {
+    pub(super) onnxruntime: String,
+    pub(super) ffmpeg: String,
+}
+
+/// The receipt of a report that is still without its own hash.
+pub(super) fn receipt(
+    request: &Request,
+    programs: &Programs,
+    media_limits: MediaLimits,
+) -> Result<Receipt, serde_json::Error> {
+    let settings = Settings {
+        plan: request.plan.to_string(),
+        models: request
+            .models
+            .iter()
+            .map(|model| ModelSettings {
+                name: &model.info().name,
+                sha256: &model.info().sha256,
+                provider: model.info().provider.name(),
+            })
+            .collect(),
+        policy: PolicySettings {
+            name: &request.policy.name,
+            version: &request.policy.version,
+            blake3: &request.policy.blake3,
+        },
+        media_limits,
+        lane: request.lane,
+    };
+    let settings = serde_json::to_vec(&settings)?;
+    Ok(Receipt {
+        program: concat!("jaga ", env!("CARGO_PKG_VERSION")).to_owned(),
+        onnxruntime: programs.onnxruntime.clone(),
+        ffmpeg: programs.ffmpeg.clone(),
+        plan: request.plan.to_string(),
+        config_blake3: blake3::hash(&settings).to_hex().to_string(),
+        report_blake3: String::new(),
+    })
+}

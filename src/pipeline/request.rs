@@ -1,0 +1,32 @@
+//! What a caller may ask for, as typed and as resolved.
+
+use std::sync::Arc;
+
+use crate::domain::policy::{Lane, Policy};
+use crate::domain::sampling::{SamplingPlan, Strategy};
+use crate::inference::Model;
+
+/// A caller's wishes; what is absent comes from the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Names of models; empty for the default ones.
+    pub models: Vec<String>,
+    /// Name of a policy.
+    pub policy: Option<String>,
+    /// Frames to look at.
+    pub frames: Option<u32>,
+    /// How they are chosen.
+    pub sampling: Option<Strategy>,
+    /// True for every frame's score in the report.
+    pub frame_scores: bool,
+}
+
+/// A request whose models and policy exist and whose numbers are in range.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(super) plan: SamplingPlan,
+    pub(super) models: Vec<Arc<Model>>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) frame_scores: bool,
+    pub(super) lane: Lane,
+}

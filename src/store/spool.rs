@@ -1,0 +1,235 @@
+//! Uploads on their way in: written to a file that has no name, hashed while they pass.
+//!
+//! A spool file is unlinked from its birth (`O_TMPFILE` where the file system has it), so nothing
+//! can be left behind, whatever ends the request or the server.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::config::StoreConfig;
+use super::error::StoreError;
+
+/// An upload that is complete, with its identity.
+#[derive(Debug)]
+pub struct Upload {
+    /// The bytes; the file's position means nothing.
+    pub file: File,
+    /// BLAKE3 of the bytes, hex.
+    pub blake3: String,
+    /// Their number.
+    pub bytes: u64,
+    /// Time that reading, writing and hashing took.
+    pub elapsed: Duration,
+}
+
+/// The folder that spool files are made in.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    dir: PathBuf,
+    limit: u64,
+}
+
+/// A spool file that is being written. Dropping it leaves nothing.
+#[derive(Debug)]
+pub struct SpoolWriter {
+    file: File,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    limit: u64,
+    dir: PathBuf,
+    begin: Instant,
+}
+
+impl Spool {
+    /// Makes the folder where it is missing, and tries that a file can be written there.
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let dir = config.dir.join("spool");
+        fs::create_dir_all(&dir).map_err(file_error("make the folder", &dir))?;
+        let spool = Self {
+            dir,
+            limit: config.max_upload_bytes,
+        };
+        spool.begin(None)?;
+        Ok(spool)
+    }
+
+    /// Largest upload in bytes.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Starts an upload. `declared` is the length that the sender announced: one over the limit is
+    /// refused before a byte is read.
+    pub fn begin(&self, declared: Option<u64>) -> Result<SpoolWriter, StoreError> {
+        if declared.is_some_and(|bytes| bytes > self.limit) {
+            return Err(StoreError::TooLarge {
+                limit: self.limit,
+                declared,
+            });
+        }
+        let file = tempfile::tempfile_in(&self.dir)
+            .map_err(file_error("make a spool file in", &self.dir))?;
+        Ok(SpoolWriter {
+            file,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+            limit: self.limit,
+            dir: self.dir.clone(),
+            begin: Instant::now(),
+        })
+    }
+}
+
+impl SpoolWriter {
+    /// Adds a piece. Blocks on the disk.
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), StoreError> {
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if self.bytes > self.limit {
+            return Err(StoreError::TooLarge {
+                limit: self.limit,
+                declared: None,
+            });
+        }
+        self.file
+            .write_all(piece)
+            .map_err(file_error("write a spool file in", &self.dir))?;
+        self.hasher.update(piece);
+        Ok(())
+    }
+
+    /// The whole upload.
+    pub fn finish(self) -> Upload {
+        Upload {
+            file: self.file,
+            blake3: self.hasher.finalize().to_hex().to_string(),
+            bytes: self.bytes,
+            elapsed: self.begin.elapsed(),
+        }
+    }
+}
+
+impl Upload {
+    /// A descriptor of the file, for the decoder child.
+    pub fn descriptor(&self) -> Result<OwnedFd, StoreError> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(file_error("share", Path::new("the upload")))?;
+        Ok(file.into())
+    }
+
+    /// Takes a file where it lies: hashed, not copied. Blocks on the disk.
+    pub fn from_path(path: &Path, limit: u64) -> Result<Self, StoreError> {
+        let begin = Instant::now();
+        let unreadable = |source| StoreError::Input {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+            return Err(unreadable(source));
+        }
+        if metadata.len() > limit {
+            return Err(StoreError::TooLarge {
+                limit,
+                declared: Some(metadata.len()),
+            });
+        }
+        let mut hasher = blake3::Hasher::new();
+        let bytes = io::copy(&mut (&file).take(limit.saturating_add(1)), &mut hasher)
+            .map_err(unreadable)?;
+        if bytes > limit {
+            return Err(StoreError::TooLarge {
+                limit,
+                declared: None,
+            });
+        }
+        let blake3 = hasher.finalize().to_hex().to_string();
+        Ok(Self {
+            file,
+            blake3,
+            bytes,
+            elapsed: begin.elapsed(),
+        })
+    }
+}
+
+fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::File {
+        action,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spool(limit: u64) -> (tempfile::TempDir, Spool) {
+        let dir = tempfile::tempdir().unwrap();
+        let config = StoreConfig {
+            dir: dir.path().to_owned(),
+            max_upload_bytes: limit,
+        };
+        (dir, Spool::open(&config).unwrap())
+    }
+
+    #[test]
+    fn counts_and_hashes_what_passes() {
+        let (_dir, spool) = spool(10);
+        let mut writer = spool.begin(Some(6)).unwrap();
+        writer.write(b"abc").unwrap();
+        writer.write(b"def").unwrap();
+        let upload = writer.finish();
+        assert_eq!(upload.bytes, 6);
+        assert_eq!(upload.blake3, blake3::hash(b"abcdef").to_hex().to_string());
+    }
+
+    #[test]
+    fn too_large_by_declaration_and_by_count() {
+        let (_dir, spool) = spool(4);
+        assert!(matches!(
+            spool.begin(Some(5)),
+            Err(StoreError::TooLarge { .. })
+        ));
+        let mut writer = spool.begin(None).unwrap();
+        writer.write(b"abcd").unwrap();
+        assert!(matches!(
+            writer.write(b"e"),
+            Err(StoreError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn an_upload_never_has_a_name() {
+        let (dir, spool) = spool(10);
+        let mut writer = spool.begin(None).unwrap();
+        writer.write(b"abc").unwrap();
+        let left = fs::read_dir(dir.path().join("spool")).unwrap().count();
+        assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn a_file_on_disk_is_hashed_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("clip");
+        fs::write(&path, b"abcdef").unwrap();
+        let upload = Upload::from_path(&path, 6).unwrap();
+        assert_eq!(upload.blake3, blake3::hash(b"abcdef").to_hex().to_string());
+        assert!(matches!(
+            Upload::from_path(&path, 5),
+            Err(StoreError::TooLarge { .. })
+        ));
+        let error = Upload::from_path(dir.path(), 5).unwrap_err().to_string();
+        assert!(error.starts_with("can't read "), "{error}");
+    }
+}

@@ -1,0 +1,129 @@
+"""The Python that set-up and training rest on: derivations, preprocessing, the committed heads."""
+
+import json
+import sys
+import tempfile
+import tomllib
+import unittest
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import derive_model  # noqa: E402
+import preprocess  # noqa: E402
+from training import fit, table, write  # noqa: E402
+
+WEIGHTS = np.array([[130, 120, 128], [128, 140, 100]], dtype=np.uint8)
+ZERO, SCALE = 128, 0.05
+
+
+def quantised_graph():
+    """x·W by dynamic quantisation as onnxruntime's quantiser writes it, then a node to cut off."""
+    node = helper.make_node
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["x_quantized", "x_scale", "x_zero"], name="quantize"),
+        node("Mul", ["x_scale", "w_scale"], ["scales"], name="scales_mul"),
+        node("MatMulInteger", ["x_quantized", "w_quantized", "x_zero", "w_zero"], ["product"],
+             name="fc/MatMul_quant"),
+        node("Cast", ["product"], ["product_float"], name="cast", to=TensorProto.FLOAT),
+        node("Mul", ["product_float", "scales"], ["y"], name="output_scale_mul"),
+        node("Relu", ["y"], ["z"], name="beyond"),
+    ]
+    weights = [
+        numpy_helper.from_array(WEIGHTS, "w_quantized"),
+        numpy_helper.from_array(np.array(ZERO, dtype=np.uint8), "w_zero"),
+        numpy_helper.from_array(np.array(SCALE, dtype=np.float32), "w_scale"),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, "g",
+        [value("x", TensorProto.FLOAT, ["batch", 2])], [value("z", TensorProto.FLOAT, ["batch", 3])],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7)
+
+
+class Derivations(unittest.TestCase):
+    def test_dequantised_product_is_exact(self):
+        model = quantised_graph()
+        derive_model.prune(model.graph, "y")
+        self.assertEqual(derive_model.dequantize(model.graph), 1)
+        derive_model.prune(model.graph, "y")
+        del model.graph.output[:]
+        model.graph.output.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 3]))
+        self.assertEqual([node.op_type for node in model.graph.node], ["MatMul"])
+        session = onnxruntime.InferenceSession(
+            derive_model.finish(model), providers=["CPUExecutionProvider"]
+        )
+        x = np.array([[0.3, -1.7], [2.0, 0.1]], dtype=np.float32)
+        (y,) = session.run(["y"], {"x": x})
+        expected = x @ ((WEIGHTS.astype(np.float32) - ZERO) * np.float32(SCALE))
+        np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-6)
+
+    def test_same_bytes_every_time(self):
+        def derived():
+            model = onnx.load_model_from_string(quantised_graph().SerializeToString())
+            derive_model.prune(model.graph, "z")
+            return derive_model.finish(model)
+
+        self.assertEqual(derived(), derived())
+
+    def test_unknown_tensor_is_an_error(self):
+        with self.assertRaisesRegex(ValueError, "nowhere"):
+            derive_model.prune(quantised_graph().graph, "nowhere")
+
+
+class Preprocessing(unittest.TestCase):
+    def test_shortest_side_and_crop(self):
+        section = tomllib.loads((ROOT / "models/genai-clip/model.toml").read_text())["input"]
+        image = Image.new("RGB", (1920, 1080), (255, 0, 128))
+        self.assertEqual(preprocess.resized(image, section["resize"]).size, (398, 224))
+        tensor = preprocess.tensor(image, section)
+        self.assertEqual((tensor.shape, tensor.dtype), ((3, 224, 224), np.float32))
+        expected = [(1 - section["mean"][0]) / section["std"][0], -section["mean"][1] / section["std"][1]]
+        np.testing.assert_allclose(tensor[:2, 100, 100], expected, rtol=1e-6)
+
+    def test_letterbox_leaves_bars(self):
+        section = {"mode": "letterbox", "size": [10, 10], "filter": "box", "pad": 7}
+        pixels = np.asarray(preprocess.resized(Image.new("RGB", (20, 10), (1, 1, 1)), section))
+        self.assertTrue((pixels[2:7] == 1).all())
+        self.assertTrue((pixels[:2] == 7).all() and (pixels[7:] == 7).all())
+
+
+class Training(unittest.TestCase):
+    def test_the_committed_table_gives_the_committed_heads(self):
+        for bundle, form in (("genai-clip", "float32"), ("genai-clip-int8", "int8")):
+            with self.subTest(bundle), tempfile.TemporaryDirectory() as folder:
+                clips = table.load(ROOT / "models/genai-clip/training", form)
+                weights, bias = fit.fit_head(clips.embedding, clips.label)
+                path = Path(folder) / "head.json"
+                write.head(path, weights, bias)
+                committed = json.loads((ROOT / "models" / bundle / "head.json").read_text())
+                fresh = json.loads(path.read_text())
+                # To the last of nine digits, which other linear algebra may round otherwise.
+                np.testing.assert_allclose(fresh["weights"], committed["weights"], rtol=1e-7)
+                np.testing.assert_allclose(fresh["bias"], committed["bias"], rtol=1e-7)
+
+    def test_platt_recovers_a_known_map(self):
+        rng = np.random.default_rng(1)
+        logit = rng.normal(size=20_000)
+        label = (rng.random(20_000) < fit.sigmoid(2.0 * logit - 0.0)).astype(int)
+        a, b = fit.fit_platt(logit, label)
+        self.assertAlmostEqual(a, 2.0, delta=0.1)
+        self.assertAlmostEqual(b, 0.0, delta=0.1)
+
+    def test_folds_never_split_a_group(self):
+        clips = table.load(ROOT / "models/genai-clip/training", "float32")
+        fold = fit.folds(clips, 0)
+        for group in set(clips.group):
+            self.assertEqual(len(set(fold[clips.group == group])), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
