@@ -1,4 +1,4 @@
-//! `model.toml` as it is written; what it means is checked in [`super::check`].
+//! `model.toml` as it is written; what it means is checked in `check.rs` beside it.
 
 use std::num::NonZeroUsize;
 
