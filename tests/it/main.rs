@@ -11,6 +11,7 @@ mod architecture;
 mod cli;
 mod decoder;
 mod documents;
+mod golden;
 mod http;
 mod inference;
 mod media_files;
