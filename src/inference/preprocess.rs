@@ -7,7 +7,6 @@ mod resample;
 
 use std::cell::RefCell;
 
-use fast_image_resize::ResizeError;
 use ndarray::{Array4, ShapeError};
 
 use crate::domain::frame::Picture;
@@ -68,22 +67,21 @@ impl Preprocessor {
 
     /// The tensor of `picture`, batch 1.
     pub fn prepare(&self, picture: &Picture) -> Result<Tensor, InferenceError> {
-        let failed = |reason: String| InferenceError::Preprocess {
-            width: picture.width(),
-            height: picture.height(),
-            reason,
-        };
-        let pixels = self.pixels(picture).map_err(|e| failed(e.to_string()))?;
-        self.tensor(&pixels).map_err(|e| failed(e.to_string()))
+        self.tensor(&self.pixels(picture))
+            .map_err(|error| InferenceError::Preprocess {
+                width: picture.width(),
+                height: picture.height(),
+                reason: error.to_string(),
+            })
     }
 
     /// The resized and cropped pixels, RGB row by row.
-    pub fn pixels(&self, picture: &Picture) -> Result<Vec<u8>, ResizeError> {
+    pub fn pixels(&self, picture: &Picture) -> Vec<u8> {
         let size = self.size();
         let placement = Placement::new(&self.input, [picture.width(), picture.height()]);
         RESAMPLER.with_borrow_mut(|resampler| {
-            let inner = resampler.resample(picture, &placement, self.input.resize.filter)?;
-            Ok(placement.framed(inner, size, self.input.resize.pad))
+            let inner = resampler.resample(picture, &placement, self.input.resize.filter);
+            placement.framed(inner, size, self.input.resize.pad)
         })
     }
 

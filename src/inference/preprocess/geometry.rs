@@ -5,10 +5,10 @@ use super::super::bundle::manifest::{InputSection, ResizeMode};
 /// Part of a picture in its own pixels, and the pixels that it becomes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Span {
-    /// Start in the source, in pixels, fractions included.
-    pub(super) start: f64,
-    /// Length in the source, in pixels.
-    pub(super) length: f64,
+    /// Source pixels.
+    pub(super) source: u32,
+    /// Resized pixels, cut ones included.
+    pub(super) resized: u32,
     /// Source pixels a resized pixel.
     pub(super) step: f64,
     /// Resized pixels that are cut off before the first one.
@@ -71,6 +71,13 @@ impl Placement {
         }
     }
 
+    /// Whether Pillow resamples columns before rows: since version 13, when the height shrinks by
+    /// more than twice the pixels that the width does.
+    pub(super) fn columns_first(&self) -> bool {
+        let shrinks = |span: Span| i64::from(span.source) - i64::from(span.resized);
+        shrinks(self.y) > 0 && shrinks(self.y) > shrinks(self.x) * 2
+    }
+
     /// Whether bars are left to fill.
     fn fills(&self, size: [u32; 2]) -> bool {
         [self.x.out, self.y.out] == size
@@ -109,18 +116,9 @@ impl Span {
             .min(bar.saturating_add(resized))
             .max(begin + 1);
         let step = f64::from(source) / f64::from(resized);
-        let whole = end - begin == resized;
         Self {
-            start: if whole {
-                0.0
-            } else {
-                f64::from(begin - bar) * step
-            },
-            length: if whole {
-                f64::from(source)
-            } else {
-                f64::from(end - begin) * step
-            },
+            source,
+            resized,
             step,
             skipped: begin - bar,
             out: end - begin,
@@ -167,11 +165,18 @@ mod tests {
     fn shortest_side_takes_the_middle() {
         // 1920·224/1080 = 398.2 → 398; (398 − 224) // 2 = 87.
         let p = Placement::new(&shortest(224), [1920, 1080]);
-        let step = 1920.0 / 398.0;
-        assert!((p.x.start - 87.0 * step).abs() < 1e-9);
-        assert!((p.x.length - 224.0 * step).abs() < 1e-9);
-        assert_eq!((p.y.start, p.y.length), (0.0, 1080.0));
+        assert!((p.x.step - 1920.0 / 398.0).abs() < 1e-12);
+        assert_eq!((p.x.skipped, p.y.skipped), (87, 0));
         assert_eq!((p.x.out, p.y.out, p.x.offset, p.y.offset), (224, 224, 0, 0));
+    }
+
+    #[test]
+    fn very_tall_pictures_go_columns_first() {
+        let first = |size| Placement::new(&shortest(224), size).columns_first();
+        assert_eq!(
+            [[1080, 1920], [1080, 2400], [2400, 1080], [100, 300]].map(first),
+            [false, true, false, false]
+        );
     }
 
     #[test]
@@ -198,7 +203,8 @@ mod tests {
             for height in [1_u32, 5, 224, 719, 8192] {
                 let p = Placement::new(&shortest(224), [width, height]);
                 for (span, side) in [(p.x, width), (p.y, height)] {
-                    assert!(span.start >= 0.0 && span.start + span.length <= f64::from(side));
+                    let end = f64::from(span.skipped + span.out) * span.step;
+                    assert!(end <= f64::from(side) * (1.0 + 1e-12));
                     assert_eq!(span.out, 224);
                 }
             }

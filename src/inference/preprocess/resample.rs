@@ -1,23 +1,26 @@
-//! Resampling in Pillow's order: rows first, then columns, rounded to 8 bits in between.
+//! Pillow's `Image.resize` for 8-bit RGB, to the bit.
 //!
-//! `fast_image_resize` alone goes columns first for 8-bit pictures. Its kernels are Pillow's, but
-//! where a kernel with negative lobes overshoots, clipping in the other order gives other values.
+//! Two passes in fixed point with 8 bits in between, as Pillow's `Resample.c` does it (method and constants from there; `tests/it/inference` compares the results). Exact, not
+//! near: a model with quantised activations turns one pixel's rounding into a tenth of a
+//! probability.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{
-    CropBox, FilterType, PixelType, ResizeAlg, ResizeError, ResizeOptions, Resizer, SrcCropping,
-};
+mod kernel;
+
+use std::ops::Range;
 
 use crate::domain::frame::Picture;
 
 use super::super::bundle::manifest::Filter;
 use super::geometry::{Placement, Span};
+use kernel::{Kernel, Taps};
 
-/// Scratch memory and the processor's abilities, for one thread.
+/// Fraction bits of a weight: 32 less 8 for the pixel and 2 for overshoot.
+const PRECISION_BITS: u32 = 32 - 8 - 2;
+
+/// Scratch memory of one thread, reused from picture to picture.
 #[derive(Debug, Default)]
 pub(super) struct Resampler {
-    resizer: Resizer,
-    /// The picture after its rows were resampled.
+    /// The picture after the first pass, RGB.
     between: Vec<u8>,
 }
 
@@ -32,85 +35,104 @@ impl Resampler {
         picture: &Picture,
         placement: &Placement,
         filter: Filter,
-    ) -> Result<Vec<u8>, ResizeError> {
+    ) -> Vec<u8> {
         let Some(kernel) = Kernel::of(filter) else {
-            return Ok(nearest(picture, placement));
+            return nearest(picture, placement);
         };
-        let source = ImageRef::new(
-            picture.width(),
-            picture.height(),
-            picture.rgb(),
-            PixelType::U8x3,
-        )
-        .map_err(|_| ResizeError::PixelTypesAreDifferent)?;
-        let (x, y) = (placement.x, placement.y);
-        let (first, last) = rows_needed(y, kernel.support, picture.height());
-        let mut between = std::mem::take(&mut self.between);
-        between.resize(x.out as usize * (last - first) as usize * 3, 0);
-        let mut rows = Image::from_slice_u8(x.out, last - first, &mut between, PixelType::U8x3)
-            .map_err(|_| ResizeError::PixelTypesAreDifferent)?;
-        let area = CropBox {
-            left: x.start,
-            top: f64::from(first),
-            width: x.length,
-            height: f64::from(last - first),
+        let columns = kernel.taps(placement.x);
+        let rows = kernel.taps(placement.y);
+        let stride = picture.width() as usize * 3;
+        self.between.clear();
+        let done = if placement.columns_first() {
+            let (reached, columns) = shifted(columns);
+            let window = reached.start * 3..reached.end * 3;
+            let width = window.len();
+            weigh_rows(picture.rgb(), stride, window, &rows, &mut self.between);
+            let mut done = Vec::new();
+            weigh_pixels(self.between.chunks_exact(width), &columns, &mut done);
+            done
+        } else {
+            let (reached, rows) = shifted(rows);
+            let used = picture
+                .rgb()
+                .chunks_exact(stride)
+                .take(reached.end)
+                .skip(reached.start);
+            weigh_pixels(used, &columns, &mut self.between);
+            let width = columns.len() * 3;
+            let mut done = Vec::with_capacity(width * rows.len());
+            weigh_rows(&self.between, width, 0..width, &rows, &mut done);
+            done
         };
-        self.resizer
-            .resize(&source, &mut rows, &kernel.options(area))?;
-        let mut done = Image::new(x.out, y.out, PixelType::U8x3);
-        let area = CropBox {
-            left: 0.0,
-            top: y.start - f64::from(first),
-            width: f64::from(x.out),
-            height: y.length,
-        };
-        self.resizer
-            .resize(&rows, &mut done, &kernel.options(area))?;
-        drop(rows);
-        if between.capacity() <= KEEP_BYTES {
-            self.between = between;
+        if self.between.capacity() > KEEP_BYTES {
+            self.between = Vec::new();
         }
-        Ok(done.into_vec())
+        done
     }
 }
 
-/// A convolution kernel by Pillow's name.
-#[derive(Clone, Copy)]
-struct Kernel {
-    kind: FilterType,
-    /// Half its width at scale 1, in pixels.
-    support: f64,
+/// What all taps reach, and the taps counted from its start.
+fn shifted(mut taps: Vec<Taps>) -> (Range<usize>, Vec<Taps>) {
+    let start = taps.iter().map(|t| t.start).min().unwrap_or_default();
+    let end = taps.iter().map(Taps::end).max().unwrap_or_default();
+    for tap in &mut taps {
+        tap.start -= start;
+    }
+    (start..end, taps)
 }
 
-impl Kernel {
-    /// `None` for `nearest`, which is no convolution.
-    fn of(filter: Filter) -> Option<Self> {
-        let (kind, support) = match filter {
-            Filter::Nearest => return None,
-            Filter::Box => (FilterType::Box, 0.5),
-            Filter::Bilinear => (FilterType::Bilinear, 1.0),
-            Filter::Hamming => (FilterType::Hamming, 1.0),
-            // Pillow's bicubic is Keys' kernel with a = −0.5, which is Catmull-Rom.
-            Filter::Bicubic => (FilterType::CatmullRom, 2.0),
-            Filter::Lanczos => (FilterType::Lanczos3, 3.0),
-        };
-        Some(Self { kind, support })
+/// Appends the rows with each pixel the weighted sum of its taps.
+fn weigh_pixels<'a>(rows: impl Iterator<Item = &'a [u8]>, columns: &[Taps], done: &mut Vec<u8>) {
+    for row in rows {
+        let (pixels, _) = row.as_chunks::<3>();
+        for taps in columns {
+            let reached = pixels.get(taps.start..taps.end()).unwrap_or_default();
+            let mut sums = [HALF; 3];
+            for (pixel, weight) in reached.iter().zip(&taps.weights) {
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum = sum.wrapping_add(i32::from(*value).wrapping_mul(*weight));
+                }
+            }
+            done.extend(sums.map(to_byte));
+        }
     }
+}
 
-    fn options(self, area: CropBox) -> ResizeOptions {
-        let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(self.kind));
-        options.cropping = SrcCropping::Crop(area);
-        options
+/// Appends each row the weighted sum of its taps, of the bytes in `window` of rows of `stride`.
+fn weigh_rows(rows: &[u8], stride: usize, window: Range<usize>, taps: &[Taps], done: &mut Vec<u8>) {
+    let mut sums = vec![HALF; window.len()];
+    for taps in taps {
+        sums.fill(HALF);
+        let reached = rows.chunks_exact(stride).skip(taps.start);
+        for (row, weight) in reached.zip(&taps.weights) {
+            let row = row.get(window.clone()).unwrap_or_default();
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum = sum.wrapping_add(i32::from(*value).wrapping_mul(*weight));
+            }
+        }
+        done.extend(sums.iter().copied().map(to_byte));
     }
+}
+
+/// One half in fixed point, so that the shift rounds.
+const HALF: i32 = 1 << (PRECISION_BITS - 1);
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the range of a byte"
+)]
+fn to_byte(sum: i32) -> u8 {
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
 /// The source pixel at each output pixel's centre.
 fn nearest(picture: &Picture, placement: &Placement) -> Vec<u8> {
-    let columns = centres(placement.x, picture.width());
+    let columns = centres(placement.x);
     let (pixels, _) = picture.rgb().as_chunks::<3>();
     let rows: Vec<&[[u8; 3]]> = pixels.chunks_exact(picture.width() as usize).collect();
     let mut rgb = Vec::with_capacity(columns.len() * placement.y.out as usize * 3);
-    for y in centres(placement.y, picture.height()) {
+    for y in centres(placement.y) {
         let row = rows.get(y).copied().unwrap_or_default();
         rgb.extend(columns.iter().filter_map(|x| row.get(*x)).flatten());
     }
@@ -124,8 +146,8 @@ fn nearest(picture: &Picture, placement: &Placement) -> Vec<u8> {
     clippy::cast_sign_loss,
     reason = "a position in the picture is not negative and below its side"
 )]
-fn centres(span: Span, side: u32) -> Vec<usize> {
-    let last = side.saturating_sub(1) as usize;
+fn centres(span: Span) -> Vec<usize> {
+    let last = span.source.saturating_sub(1) as usize;
     let mut at = span.step * 0.5;
     let mut positions = Vec::with_capacity(span.out as usize);
     for index in 0..span.skipped + span.out {
@@ -135,18 +157,4 @@ fn centres(span: Span, side: u32) -> Vec<usize> {
         at += span.step;
     }
     positions
-}
-
-/// First row and the one after the last that the kernel reaches, one more on each side.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "both values are clamped to 0..=height"
-)]
-fn rows_needed(y: Span, support: f64, height: u32) -> (u32, u32) {
-    let scale = (y.length / f64::from(y.out)).max(1.0);
-    let reach = support * scale + 1.0;
-    let first = (y.start - reach).floor().max(0.0) as u32;
-    let last = (y.start + y.length + reach).ceil().min(f64::from(height)) as u32;
-    (first, last)
 }

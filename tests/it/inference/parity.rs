@@ -10,12 +10,9 @@ use jaga::inference::preprocess::Preprocessor;
 
 use super::support::{Numbers, python, reference, root};
 
-/// Largest difference in units of the pixel value.
-const NEVER_BEYOND: f64 = 3.0;
-/// Part of the values that may differ by more than 1 (of 255), a picture.
-const MAY_DIFFER: f64 = 0.001;
-/// float32 on both sides, in units of the pixel value.
-const FLOAT_SLACK: f64 = 1e-3;
+/// Largest difference in units of the pixel value: the pixels are the same to the bit, and float32
+/// lies on both sides. One pixel's rounding moves a quantised model's probability by up to 0.1.
+const TOLERANCE: f64 = 1e-3;
 
 /// Width and height: the exact size, odd, tall, wide, tiny, huge.
 const SIZES: &[(u32, u32)] = &[
@@ -33,6 +30,8 @@ const SIZES: &[(u32, u32)] = &[
     (448, 448),
     (1500, 231),
     (2, 3),
+    (1080, 2400),
+    (37, 1000),
 ];
 
 fn noise(width: u32, height: u32) -> Picture {
@@ -91,22 +90,14 @@ fn channel_of(input: &InputSection, index: usize, count: usize) -> usize {
     }
 }
 
-/// Part of the values that differ by more than 1, and the largest difference.
-fn compare(input: &InputSection, got: &[f64], want: &[f64]) -> (f64, f64) {
+/// The largest difference in units of the pixel value.
+fn largest_difference(input: &InputSection, got: &[f64], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
     let differences = got.iter().zip(want).enumerate().map(|(i, (g, w))| {
         let std = input.std[channel_of(input, i, got.len())];
         (g - w).abs() * std / input.scale
     });
-    let differences: Vec<f64> = differences.collect();
-    let many = differences
-        .iter()
-        .filter(|d| **d > 1.0 + FLOAT_SLACK)
-        .count();
-    (
-        many as f64 / got.len() as f64,
-        differences.into_iter().fold(0.0, f64::max),
-    )
+    differences.fold(0.0, f64::max)
 }
 
 fn check(python: &Path, bundle: &Path, sizes: &[(u32, u32)]) {
@@ -121,19 +112,8 @@ fn check(python: &Path, bundle: &Path, sizes: &[(u32, u32)]) {
         ] {
             let got = floats(preprocessor.prepare(&picture).unwrap());
             let want = expected(python, bundle, place.path(), &picture);
-            let (many, largest) = compare(&input, &got, &want);
-            println!(
-                "{name} {width}x{height}: {:.4} % beyond 1, largest {largest:.3}",
-                many * 100.0
-            );
-            assert!(
-                many <= MAY_DIFFER,
-                "{name} {width}x{height}: {many} beyond 1"
-            );
-            assert!(
-                largest <= NEVER_BEYOND + FLOAT_SLACK,
-                "{name} {width}x{height}: {largest}"
-            );
+            let largest = largest_difference(&input, &got, &want);
+            assert!(largest <= TOLERANCE, "{name} {width}x{height}: {largest}");
         }
     }
 }
@@ -189,7 +169,6 @@ fn every_mode_and_filter_is_as_pillows() {
             .replace("\"NCHW\"", "\"NHWC\"")
             .replace("\"RGB\"", "\"BGR\"");
         fs::write(place.path().join("model.toml"), text).unwrap();
-        println!("{changed} {cropped}");
         check(&python, place.path(), &[(640, 360), (361, 642), (50, 31)]);
     }
 }
