@@ -17,9 +17,17 @@ const TOLERANCE: f64 = 2e-3;
 /// Clip, and options that say what is looked at.
 const CLIPS: [(&str, &str, &[&str]); 4] = [
     ("generated", "ai_scene/CogVideo__videos_4.mp4", &[]),
-    ("camera", "real_scene/mmtracking__demo.mp4", &["--sampling", "uniform", "--frames", "6"]),
+    (
+        "camera",
+        "real_scene/mmtracking__demo.mp4",
+        &["--sampling", "uniform", "--frames", "6"],
+    ),
     ("turned", "odd/decord__video_90.mov", &["--frames", "4"]),
-    ("cut-short", "odd/mediabunny__annex-b.mp4", &["--frames", "4"]),
+    (
+        "cut-short",
+        "odd/mediabunny__annex-b.mp4",
+        &["--frames", "4"],
+    ),
 ];
 
 #[test]
@@ -49,7 +57,10 @@ fn reports_of_real_clips_are_as_they_were() {
             .unwrap();
         let mut item: Value = serde_json::from_slice(&output.stdout).unwrap();
         let got = item.get_mut("report").map(Value::take).unwrap_or(item);
-        compare_or_update(&root.join(format!("tests/golden/{name}.json")), lasting(got));
+        compare_or_update(
+            &root.join(format!("tests/golden/{name}.json")),
+            &lasting(got),
+        );
     }
 }
 
@@ -65,20 +76,25 @@ fn lasting(mut report: Value) -> Value {
     report
 }
 
-fn compare_or_update(path: &Path, got: Value) {
+fn compare_or_update(path: &Path, got: &Value) {
     if std::env::var_os("JAGA_TEST_UPDATE_GOLDEN").is_some() {
         std::fs::write(path, format!("{got:#}\n")).unwrap();
         return;
     }
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let golden: Value = serde_json::from_str(&text).unwrap();
-    same(&path.display().to_string(), &golden, &got);
+    same(&path.display().to_string(), &golden, got);
 }
 
 fn same(at: &str, golden: &Value, got: &Value) {
     match (golden, got) {
         (Value::Object(a), Value::Object(b)) => {
-            assert!(a.keys().eq(b.keys()), "{at}: keys {:?} and {:?}", a.keys(), b.keys());
+            assert!(
+                a.keys().eq(b.keys()),
+                "{at}: keys {:?} and {:?}",
+                a.keys(),
+                b.keys()
+            );
             for (key, value) in a {
                 same(&format!("{at}/{key}"), value, &b[key]);
             }

@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
     reason = "a test ends where its expectation does"
 )]
 

@@ -117,11 +117,7 @@ fn weigh_rows(rows: &[u8], stride: usize, window: Range<usize>, taps: &[Taps], d
 /// One half in fixed point, so that the shift rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to the range of a byte"
-)]
+#[expect(clippy::cast_sign_loss, reason = "clamped to the range of a byte")]
 fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
