@@ -53,6 +53,9 @@ make_build() {
     local stamp="$JAGA_HOME/stamps/build"
     mkdir -p "$JAGA_HOME/stamps"
     touch "$stamp.new"
-    (cd "$JAGA_ROOT" && cargo build --release --locked --bins </dev/null >&2)
+    # A terminal gets cargo's progress; a log gets one line.
+    local quiet=()
+    [[ -t 2 ]] || quiet=(--quiet)
+    (cd "$JAGA_ROOT" && cargo build "${quiet[@]}" --release --locked --bins </dev/null >&2)
     mv -f "$stamp.new" "$stamp"
 }

@@ -31,8 +31,8 @@ pub struct MediaFacts {
     pub height: u32,
     /// Clockwise turn that was applied to show the picture upright: 0, 90, 180 or 270.
     pub rotation_deg: u32,
-    /// Seconds from the first video frame to the end of the last one, as the container claims or,
-    /// where it claims nothing usable, as its packets say. 0 for a still image.
+    /// Seconds from the first video frame to the end of the last one, counted over the packets;
+    /// for a file that was cut short, as the container claims. 0 for a still image.
     pub duration_s: f64,
     /// Mean frames per second; `None` for a still image and where it can't be told.
     pub frame_rate: Option<f64>,

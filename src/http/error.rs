@@ -135,11 +135,10 @@ mod tests {
     use crate::inference::InferenceError;
     use crate::media::MediaLimits;
 
-    #[tokio::test]
-    async fn every_kind_has_its_row() {
+    fn rows() -> Vec<(AnalyzeError, u16, &'static str)> {
         let model = || "m".to_owned();
         let limit = MediaLimits::default().check_frame(9000, 1).unwrap_err();
-        let rows: Vec<(AnalyzeError, u16, &str)> = vec![
+        vec![
             (
                 SamplingPlan::new(Strategy::Uniform, 0).unwrap_err().into(),
                 400,
@@ -214,8 +213,12 @@ mod tests {
                 "internal",
             ),
             (InferenceError::NoLibrary.into(), 500, "internal"),
-        ];
-        for (error, status, code) in rows {
+        ]
+    }
+
+    #[tokio::test]
+    async fn every_kind_has_its_row() {
+        for (error, status, code) in rows() {
             let text = error.to_string();
             let response = Problem::from(error).render("id-1");
             assert_eq!(response.status().as_u16(), status, "{text}");

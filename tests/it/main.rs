@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
     reason = "a test ends where its expectation does"
 )]
 
@@ -11,6 +12,7 @@ mod architecture;
 mod cli;
 mod decoder;
 mod documents;
+mod golden;
 mod http;
 mod inference;
 mod media_files;

@@ -70,7 +70,7 @@ impl Server {
         config.runtime.library = Some(library);
         config.models.dirs = vec![models.path().to_owned()];
         config.models.default = vec!["tiny".to_owned()];
-        config.data.dir = data.path().to_owned();
+        data.path().clone_into(&mut config.data.dir);
         change(&mut config);
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = std::sync::mpsc::channel();

@@ -138,7 +138,7 @@ fn a_model_that_can_not_be_loaded_ends_the_server() {
     config.media = crate::decoder::config();
     config.runtime.library = Some(library);
     config.models.dirs = vec![data.path().join("nowhere")];
-    config.data.dir = data.path().to_owned();
+    data.path().clone_into(&mut config.data.dir);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
