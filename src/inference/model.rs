@@ -73,36 +73,8 @@ impl Model {
             intra_threads: config.intra_threads_for(manifest.runtime.intra_threads),
         };
         let count = config.sessions_for(manifest.runtime.sessions);
-        let blank = blank(manifest.input.dtype, preprocessor.shape());
-        let weights = if count > 1 {
-            SharedWeights::read(bundle)?
-        } else {
-            SharedWeights::default()
-        };
-        let mut sessions = Vec::with_capacity(count);
-        for _ in 0..count {
-            let mut session = Session::new(
-                runtime,
-                bundle,
-                preprocessor.shape(),
-                session_config,
-                &weights,
-            )?;
-            session.run(&blank)?;
-            sessions.push(session);
-        }
-        let info = ModelInfo {
-            name: manifest.model.name.clone(),
-            version: manifest.model.version.clone(),
-            sha256: bundle.sha256.clone(),
-            status: manifest.model.status,
-            question: manifest.model.question.clone(),
-            license: manifest.model.license.clone(),
-            provider,
-            max_batch: manifest.runtime.max_batch,
-            sessions: count,
-            intra_threads: session_config.intra_threads,
-        };
+        let sessions = warm_sessions(runtime, bundle, &preprocessor, session_config, count)?;
+        let info = info(bundle, session_config, count);
         tracing::info!(
             model = info.name,
             version = info.version,
@@ -161,6 +133,45 @@ impl Model {
     /// Pictures that wait for a session now.
     pub fn waiting(&self) -> usize {
         self.pool.waiting()
+    }
+}
+
+/// `count` sessions of `bundle`, each run once; several share the weights that can be shared.
+fn warm_sessions(
+    runtime: &Runtime,
+    bundle: &Bundle,
+    preprocessor: &Preprocessor,
+    config: SessionConfig,
+    count: usize,
+) -> Result<Vec<Session>, InferenceError> {
+    let shape = preprocessor.shape();
+    let blank = blank(bundle.manifest.input.dtype, shape);
+    let weights = if count > 1 {
+        SharedWeights::read(bundle)?
+    } else {
+        SharedWeights::default()
+    };
+    let warm = |_| {
+        let mut session = Session::new(runtime, bundle, shape, config, &weights)?;
+        session.run(&blank)?;
+        Ok(session)
+    };
+    (0..count).map(warm).collect()
+}
+
+fn info(bundle: &Bundle, config: SessionConfig, sessions: usize) -> ModelInfo {
+    let manifest = &bundle.manifest;
+    ModelInfo {
+        name: manifest.model.name.clone(),
+        version: manifest.model.version.clone(),
+        sha256: bundle.sha256.clone(),
+        status: manifest.model.status,
+        question: manifest.model.question.clone(),
+        license: manifest.model.license.clone(),
+        provider: config.provider,
+        max_batch: manifest.runtime.max_batch,
+        sessions,
+        intra_threads: config.intra_threads,
     }
 }
 
