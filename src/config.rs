@@ -40,7 +40,7 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file, a variable or a key that can't be read.
-    #[error("configuration: {0}")]
+    #[error("can't read the configuration")]
     Source(#[from] config::ConfigError),
     /// A value out of its range.
     #[error("configuration: {key} must be {expected}, not {got}")]
@@ -151,6 +151,7 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("models.dirs")
+        .with_list_parse_key("models.load")
         .with_list_parse_key("models.default")
         .with_list_parse_key("runtime.providers")
         .with_list_parse_key("policy.files")

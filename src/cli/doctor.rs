@@ -71,7 +71,7 @@ fn inference(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<(
     {
         sheet.check::<&str>(
             &format!("model {name}"),
-            Err("is a default model and isn't there"),
+            Err(anyhow::anyhow!("is a default model and isn't there")),
         )?;
     }
     for name in found.into_keys() {
@@ -103,12 +103,16 @@ struct Sheet<'a, W> {
 }
 
 impl<W: Write> Sheet<'_, W> {
-    fn check<T: Display>(&mut self, what: &str, result: Result<T, impl Display>) -> io::Result<()> {
+    fn check<T: Display>(
+        &mut self,
+        what: &str,
+        result: Result<T, impl Into<anyhow::Error>>,
+    ) -> io::Result<()> {
         match result {
             Ok(found) => writeln!(self.out, "ok    {what}: {found}"),
             Err(error) => {
                 self.failed = true;
-                writeln!(self.out, "FAIL  {what}: {error}")
+                writeln!(self.out, "FAIL  {what}: {:#}", error.into())
             }
         }
     }

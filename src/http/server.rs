@@ -51,7 +51,7 @@ pub async fn run(
         .into_future();
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
-    let loading = tokio::task::spawn_blocking(move || Pipeline::start(&config, Selection::All));
+    let loading = tokio::task::spawn_blocking(move || load(&config));
     tokio::select! {
         loaded = loading => {
             state.set_pipeline(Arc::new(loaded??));
@@ -73,4 +73,17 @@ pub async fn run(
         tracing::warn!("requests were still running when the time to drain was over");
     }
     Ok(())
+}
+
+/// Loads the configured models, the default ones among them.
+fn load(config: &Config) -> Result<Pipeline, AnalyzeError> {
+    let selection = match config.models.load.as_slice() {
+        [] => Selection::All,
+        named => Selection::Named(named),
+    };
+    let pipeline = Pipeline::start(config, selection)?;
+    for name in pipeline.default_models() {
+        pipeline.models().get(name)?;
+    }
+    Ok(pipeline)
 }

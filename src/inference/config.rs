@@ -92,6 +92,8 @@ pub struct ModelsConfig {
     pub dirs: Vec<PathBuf>,
     /// Where set-up puts files that are too big for version control: `<weights_dir>/<bundle>/…`.
     pub weights_dir: PathBuf,
+    /// The models that a server loads; empty for all that the folders have.
+    pub load: Vec<String>,
     /// The models that score when a request names none.
     pub default: Vec<String>,
     /// Sessions a model, each on a thread of its own; 0 means one a core. A bundle's
@@ -108,6 +110,7 @@ impl Default for ModelsConfig {
         Self {
             dirs: vec![PathBuf::from("models")],
             weights_dir: PathBuf::from(".jaga/weights"),
+            load: Vec::new(),
             default: vec!["genai-clip".to_owned()],
             sessions: 0,
             intra_threads: 1,

@@ -34,9 +34,10 @@ pub struct Permit {
     pub(super) deadline: Deadline,
 }
 
-/// When an analysis must be over.
+/// From when to when an analysis may last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
+    pub(super) begin: Instant,
     pub(super) at: Instant,
     limit_s: f64,
 }
@@ -78,8 +79,9 @@ impl Admission {
     /// Waits for a place to work. The analysis' time starts now: its upload is complete.
     pub async fn work(&self, ticket: Ticket) -> Result<Permit, AnalyzeError> {
         let limit_s = self.deadline_s;
-        let at = Instant::now() + Duration::from_secs_f64(limit_s);
-        let deadline = Deadline { at, limit_s };
+        let begin = Instant::now();
+        let at = begin + Duration::from_secs_f64(limit_s);
+        let deadline = Deadline { begin, at, limit_s };
         let work = timeout_at(at, Arc::clone(&self.work).acquire_owned())
             .await
             .map_err(|_| deadline.passed())?

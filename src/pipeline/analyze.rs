@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 
 use super::admission::{Admission, Permit};
 use super::answer::{self, Evidence};
@@ -44,11 +44,6 @@ impl Pipeline {
         let provider = config.runtime.provider()?;
         let runtime = Runtime::configured(&config.runtime)?;
         let models = Registry::load(&runtime, &config.models, provider, selection)?;
-        for name in &config.models.default {
-            if matches!(selection, Selection::All) {
-                models.get(name)?;
-            }
-        }
         Ok(Self {
             programs: Programs {
                 onnxruntime: runtime.version().to_owned(),
@@ -123,12 +118,11 @@ impl Pipeline {
         request: &Request,
         permit: Permit,
     ) -> Result<Report, AnalyzeError> {
-        let begin = Instant::now();
         let deadline = permit.deadline;
         let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, deadline.at))
             .await
             .map_err(|_| deadline.passed())??;
-        let report = self.report(&upload, request, seen, begin);
+        let report = self.report(&upload, request, seen, deadline.begin.elapsed());
         drop(permit);
         report
     }
@@ -160,7 +154,7 @@ impl Pipeline {
         upload: &Upload,
         request: &Request,
         seen: Seen,
-        begin: Instant,
+        since_upload: Duration,
     ) -> Result<Report, AnalyzeError> {
         let models = model_reports(request, &seen)?;
         let (score, verdict) = answer::overall(&models);
@@ -169,7 +163,9 @@ impl Pipeline {
         let mut report = Report {
             schema: SCHEMA,
             id: ulid::Ulid::generate().to_string(),
-            created_at: now.round(Unit::Second).unwrap_or(now).to_string(),
+            created_at: Timestamp::from_second(now.as_second())
+                .unwrap_or(now)
+                .to_string(),
             media: MediaReport {
                 blake3: upload.blake3.clone(),
                 bytes: upload.bytes,
@@ -183,7 +179,7 @@ impl Pipeline {
                 .decide(&answer::findings(&models), request.lane, today),
             models,
             receipt: receipt(request, &self.programs, self.limits)?,
-            timings_ms: timings(upload, &seen.outputs, begin),
+            timings_ms: timings(upload, &seen.outputs, since_upload),
         };
         report.receipt.report_blake3 = report.content_hash()?;
         Ok(report)
@@ -212,7 +208,7 @@ fn model_reports(request: &Request, seen: &Seen) -> Result<Vec<ModelReport>, Ana
         .collect()
 }
 
-fn timings(upload: &Upload, outputs: &Outputs, begin: Instant) -> Timings {
+fn timings(upload: &Upload, outputs: &Outputs, since_upload: Duration) -> Timings {
     let ms = |duration: Duration| (duration.as_secs_f64() * 10_000.0).round() / 10.0;
     Timings {
         spool: ms(upload.elapsed),
@@ -220,6 +216,6 @@ fn timings(upload: &Upload, outputs: &Outputs, begin: Instant) -> Timings {
         preprocess: ms(outputs.spent.preprocess),
         queue: ms(outputs.spent.queue),
         inference: ms(outputs.spent.inference),
-        total: ms(upload.elapsed.saturating_add(begin.elapsed())),
+        total: ms(upload.elapsed.saturating_add(since_upload)),
     }
 }

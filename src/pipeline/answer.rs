@@ -59,7 +59,7 @@ pub(super) fn model_report(
         calibration: scale.calibration.name(),
         aggregation: scale.aggregation.name(),
         coverage,
-        segments: segments(frames, evidence.duration_s, evidence.planned, &scale),
+        segments: segments(enough, evidence.duration_s, evidence.planned, &scale),
         frames: evidence
             .frame_scores
             .then(|| frame_reports(&evidence.outputs.decoded_s, frames, &scale)),

@@ -15,12 +15,12 @@ pub enum StoreError {
         declared: Option<u64>,
     },
     /// A file that a caller named can't be read.
-    #[error("can't read {}: {source}", path.display())]
+    #[error("can't read {}: {reason}", path.display())]
     Input {
         /// As named.
         path: PathBuf,
-        /// Why not.
-        source: io::Error,
+        /// Why not; part of the message, since a caller sees no more than that.
+        reason: io::Error,
     },
     /// A file of jaga's own can't be written or read.
     #[error("can't {action} {}", path.display())]

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -114,21 +114,20 @@ impl SpoolWriter {
 }
 
 impl Upload {
-    /// A descriptor of the file, for the decoder child.
+    /// A descriptor of the file for the decoder child: opened anew, for reading only, so that a
+    /// child that was taken over can't change what it was given. Needs `/proc`.
     pub fn descriptor(&self) -> Result<OwnedFd, StoreError> {
-        let file = self
-            .file
-            .try_clone()
-            .map_err(file_error("share", Path::new("the upload")))?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        let file = File::open(&path).map_err(file_error("open for reading", &path))?;
         Ok(file.into())
     }
 
     /// Takes a file where it lies: hashed, not copied. Blocks on the disk.
     pub fn from_path(path: &Path, limit: u64) -> Result<Self, StoreError> {
         let begin = Instant::now();
-        let unreadable = |source| StoreError::Input {
+        let unreadable = |reason| StoreError::Input {
             path: path.to_owned(),
-            source,
+            reason,
         };
         let file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
@@ -216,6 +215,18 @@ mod tests {
         writer.write(b"abc").unwrap();
         let left = fs::read_dir(dir.path().join("spool")).unwrap().count();
         assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn the_child_may_only_read() {
+        let (_dir, spool) = spool(10);
+        let mut writer = spool.begin(None).unwrap();
+        writer.write(b"abc").unwrap();
+        let mut shared = File::from(writer.finish().descriptor().unwrap());
+        assert!(shared.write_all(b"x").is_err());
+        let mut text = String::new();
+        shared.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "abc");
     }
 
     #[test]

@@ -74,6 +74,29 @@ class Derivations(unittest.TestCase):
 
         self.assertEqual(derived(), derived())
 
+    def test_split_weights_give_the_same_answers(self):
+        weights = numpy_helper.from_array(np.arange(600, dtype=np.float32).reshape(3, 200), "w")
+        graph = helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])],
+            "g",
+            [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3])],
+            [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 200])],
+            [weights],
+        )
+        opset = [helper.make_opsetid("", 17)]
+        whole = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+        split, data = derive_model.split(whole, "g.data")
+        self.assertLess(len(split), 1024)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "g.onnx").write_bytes(split)
+            (Path(folder) / "g.data").write_bytes(data)
+            feed = {"x": np.ones((1, 3), np.float32)}
+            answers = [
+                onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, feed)
+                for model in (whole, str(Path(folder) / "g.onnx"))
+            ]
+        np.testing.assert_array_equal(*answers)
+
     def test_unknown_tensor_is_an_error(self):
         with self.assertRaisesRegex(ValueError, "nowhere"):
             derive_model.prune(quantised_graph().graph, "nowhere")

@@ -11,6 +11,9 @@ pub(crate) const NO_TIME: i64 = i64::MIN;
 /// Time stamps beyond this many ticks are damage: differences of two must fit in 64 bits.
 const FARTHEST_TICK: i64 = i64::MAX / 4;
 
+/// Frames that a codec may put into another order; H.264 and HEVC allow 16.
+const DEEPEST_REORDERING: usize = 16;
+
 /// One packet of the video stream, in decode order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -119,24 +122,40 @@ impl Timeline {
 
     /// Mean ticks from one frame to the next; `None` for a single frame.
     pub(crate) fn step(&self) -> Option<f64> {
-        let steps = self.shown.len().checked_sub(1).filter(|steps| *steps > 0)?;
-        let last = self.shown.last()?.tick;
-        Some(last as f64 / steps as f64)
+        mean_distance(&self.shown)
+    }
+
+    /// The same, and whether it [varies](Self::varies), over a file that was cut short: its last
+    /// frames have gaps, since frames that come later in the file belong between them.
+    pub(crate) fn pace_before_the_cut(&self) -> (Option<f64>, bool) {
+        let kept = self.shown.len().saturating_sub(DEEPEST_REORDERING);
+        let before = self.shown.get(..kept.max(2)).unwrap_or(&self.shown);
+        (mean_distance(before), distances_vary(before))
     }
 
     /// True when the distances between frames differ by more than the rounding to whole ticks.
     pub(crate) fn varies(&self) -> bool {
-        let steps = || {
-            self.shown.windows(2).filter_map(|pair| match pair {
-                [a, b] => Some(b.tick.saturating_sub(a.tick)),
-                _ => None,
-            })
-        };
-        let (least, most) = (steps().min(), steps().max());
-        least
-            .zip(most)
-            .is_some_and(|(least, most)| most.saturating_sub(least) > 1)
+        distances_vary(&self.shown)
     }
+}
+
+fn mean_distance(shown: &[Shown]) -> Option<f64> {
+    let steps = shown.len().checked_sub(1).filter(|steps| *steps > 0)?;
+    let last = shown.last()?.tick;
+    Some(last as f64 / steps as f64)
+}
+
+fn distances_vary(shown: &[Shown]) -> bool {
+    let steps = || {
+        shown.windows(2).filter_map(|pair| match pair {
+            [a, b] => Some(b.tick.saturating_sub(a.tick)),
+            _ => None,
+        })
+    };
+    let (least, most) = (steps().min(), steps().max());
+    least
+        .zip(most)
+        .is_some_and(|(least, most)| most.saturating_sub(least) > 1)
 }
 
 /// A time in ticks, rounded down; what can't be one becomes the nearest that can.
@@ -182,6 +201,16 @@ pub(crate) mod tests {
         assert_eq!(order, [(0, 0), (2, 10), (3, 20), (1, 30)]);
         assert_eq!((timeline.first_pts, timeline.end), (1000, 40));
         assert!(!timeline.varies());
+    }
+
+    #[test]
+    fn a_cut_leaves_the_pace_as_it_was() {
+        // The frames that belong before the last one lie behind the cut.
+        let times = (0..40).map(|i| i * 10).chain([430]);
+        let rows: Vec<Row> = times.map(|pts| row(pts, pts == 0)).collect();
+        let timeline = Timeline::of(&rows).unwrap().unwrap();
+        assert!(timeline.varies());
+        assert_eq!(timeline.pace_before_the_cut(), (Some(10.0), false));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Video {
         let truncated = claimed.is_some() || found.cut;
         let duration = claimed.unwrap_or(0).max(timeline.end);
         let mut video = Self {
-            facts: facts(&opened, &timeline, display, &terms)?,
+            facts: facts(&opened, &timeline, display, &terms, truncated)?,
             upload,
             terms,
             opened,
@@ -79,7 +79,6 @@ impl Video {
             display,
             peeked,
         };
-        video.facts.truncated = truncated;
         video.facts.duration_s = video.seconds(duration);
         video.terms.limits.check_duration(video.facts.duration_s)?;
         Ok(video)
@@ -261,7 +260,13 @@ fn facts(
     timeline: &Timeline,
     display: Display,
     terms: &Terms,
+    truncated: bool,
 ) -> Result<MediaFacts, Stop> {
+    let (step, varies) = if truncated {
+        timeline.pace_before_the_cut()
+    } else {
+        (timeline.step(), timeline.varies())
+    };
     let stream = &opened.facts;
     let (width, height) = display.shown(
         stream.width,
@@ -269,8 +274,7 @@ fn facts(
         stream.sample_aspect,
         &terms.limits,
     )?;
-    let rate = timeline
-        .step()
+    let rate = step
         .or_else(|| Some(timeline.end as f64).filter(|_| has_duration(timeline)))
         .map(|step| step * opened.seconds(1))
         .map(f64::recip)
@@ -283,11 +287,11 @@ fn facts(
         rotation_deg: orientation::degrees(display.orientation),
         duration_s: 0.0,
         frame_rate: rate,
-        variable_frame_rate: timeline.varies(),
+        variable_frame_rate: varies,
         color: stream.color.clone(),
         has_audio: opened.has_audio,
         frame_count: u64::try_from(timeline.shown.len()).unwrap_or(u64::MAX),
-        truncated: false,
+        truncated,
     })
 }
 
