@@ -205,13 +205,20 @@ mod tests {
         assert_eq!(config.runtime.providers, ["cuda", "cpu"]);
     }
 
+    /// As the command line tells it.
+    fn told(error: ConfigError) -> String {
+        format!("{:#}", anyhow::Error::new(error))
+    }
+
     #[test]
     fn unknown_keys_and_variables_are_errors() {
-        let error = load("[analysis]\nframe = 4", &[]).unwrap_err().to_string();
+        let error = load("[analysis]\nframe = 4", &[])
+            .map_err(told)
+            .unwrap_err();
         assert!(error.contains("frame"), "{error}");
         let error = load("", &[("JAGA_ANALYSIS__FRAME", "4")])
-            .unwrap_err()
-            .to_string();
+            .map_err(told)
+            .unwrap_err();
         assert!(error.contains("frame"), "{error}");
         assert!(load("", &[("JAGA_ANALISIS__FRAMES", "4")]).is_err());
     }
