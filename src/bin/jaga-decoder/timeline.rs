@@ -126,11 +126,16 @@ impl Timeline {
     }
 
     /// The same, and whether it [varies](Self::varies), over a file that was cut short: its last
-    /// frames have gaps, since frames that come later in the file belong between them.
+    /// frames have gaps, since frames that come later in the file belong between them. Too few
+    /// frames before those tell no pace.
     pub(crate) fn pace_before_the_cut(&self) -> (Option<f64>, bool) {
         let kept = self.shown.len().saturating_sub(DEEPEST_REORDERING);
-        let before = self.shown.get(..kept.max(2)).unwrap_or(&self.shown);
-        (mean_distance(before), distances_vary(before))
+        match self.shown.get(..kept) {
+            Some(before) if kept >= DEEPEST_REORDERING => {
+                (mean_distance(before), distances_vary(before))
+            }
+            _ => (None, self.varies()),
+        }
     }
 
     /// True when the distances between frames differ by more than the rounding to whole ticks.
@@ -211,6 +216,8 @@ pub(crate) mod tests {
         let timeline = Timeline::of(&rows).unwrap().unwrap();
         assert!(timeline.varies());
         assert_eq!(timeline.pace_before_the_cut(), (Some(10.0), false));
+        let few = Timeline::of(&rows[20..]).unwrap().unwrap();
+        assert_eq!(few.pace_before_the_cut(), (None, true));
     }
 
     #[test]

@@ -275,7 +275,7 @@ fn facts(
         &terms.limits,
     )?;
     let rate = step
-        .or_else(|| Some(timeline.end as f64).filter(|_| has_duration(timeline)))
+        .or_else(|| Some(timeline.end as f64).filter(|_| !truncated && has_duration(timeline)))
         .map(|step| step * opened.seconds(1))
         .map(f64::recip)
         .filter(|rate| rate.is_finite() && *rate > 0.0);
