@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A probability in 0..=1. Cannot hold anything else, NaN included.
+/// A probability in 0..=1. Cannot hold anything else, NaN included: outside of the domain it is made
+/// by [`Probability::new`] only.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
-pub struct Probability(f64);
+pub struct Probability(pub(super) f64);
 
 /// A number that was to be a probability and is none.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

@@ -40,6 +40,16 @@ pub struct Thresholds {
     pub little_evidence: Probability,
 }
 
+impl Default for Thresholds {
+    /// For a bundle that states none: wide, so that an unmeasured model seldom says much.
+    fn default() -> Self {
+        Self {
+            substantial_evidence: Probability(0.95),
+            little_evidence: Probability(0.05),
+        }
+    }
+}
+
 /// Thresholds in the wrong order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("little_evidence must not be above substantial_evidence")]

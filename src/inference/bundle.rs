@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::head::Head;
 pub use external::ExternalTensor;
 pub use files::BundleFile;
-pub use manifest::{Manifest, Status, Verdict};
+pub use manifest::{Manifest, Status};
 
 /// The file that makes a folder a bundle.
 pub const MANIFEST: &str = "model.toml";

@@ -89,13 +89,7 @@ impl Model {
             preprocessor,
             calibration: manifest.calibration.clone(),
             aggregation: manifest.aggregation,
-            thresholds: manifest
-                .verdict
-                .thresholds()
-                .map_err(|error| InferenceError::NoScore {
-                    model: manifest.model.name.clone(),
-                    value: error.0,
-                })?,
+            thresholds: manifest.verdict,
         })
     }
 

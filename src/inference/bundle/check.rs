@@ -265,20 +265,12 @@ fn scores(manifest: &Manifest) -> Result<(), Wrong> {
         return wrong("aggregation", error.to_string(), "another value");
     }
     let verdict = manifest.verdict;
-    for (key, value) in [
-        ("verdict.substantial_evidence", verdict.substantial_evidence),
-        ("verdict.little_evidence", verdict.little_evidence),
-    ] {
-        if !(0.0..=1.0).contains(&value) {
-            return wrong(key, "a probability (0..=1)", value.to_string());
-        }
-    }
-    if verdict.little_evidence > verdict.substantial_evidence {
+    if verdict.validate().is_err() {
         let expected = format!(
             "at most substantial_evidence, {}",
-            verdict.substantial_evidence
+            verdict.substantial_evidence.get()
         );
-        let found = verdict.little_evidence.to_string();
+        let found = verdict.little_evidence.get().to_string();
         return wrong("verdict.little_evidence", expected, found);
     }
     Ok(())

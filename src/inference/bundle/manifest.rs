@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
-use crate::domain::score::{NotAProbability, Probability};
 use crate::domain::verdict::Thresholds;
 
 /// A whole `model.toml`.
@@ -25,7 +24,7 @@ pub struct Manifest {
     pub calibration: Calibration,
     /// `[verdict]`
     #[serde(default)]
-    pub verdict: Verdict,
+    pub verdict: Thresholds,
     /// `[aggregation]`
     pub aggregation: Aggregation,
     /// `[runtime]`
@@ -295,36 +294,6 @@ pub enum Pooling {
     Cls,
     /// Mean of all tokens.
     Mean,
-}
-
-/// `[verdict]`: from a calibrated score to words.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, serde::Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Verdict {
-    /// From this score on: `substantial_evidence`.
-    pub substantial_evidence: f64,
-    /// Below this score: `little_evidence`.
-    pub little_evidence: f64,
-}
-
-impl Verdict {
-    /// The thresholds as probabilities, which [`super::Bundle::open`] has checked them to be.
-    pub fn thresholds(self) -> Result<Thresholds, NotAProbability> {
-        Ok(Thresholds {
-            substantial_evidence: Probability::new(self.substantial_evidence)?,
-            little_evidence: Probability::new(self.little_evidence)?,
-        })
-    }
-}
-
-impl Default for Verdict {
-    /// For a bundle that states none: wide, so that an unmeasured model seldom says much.
-    fn default() -> Self {
-        Self {
-            substantial_evidence: 0.95,
-            little_evidence: 0.05,
-        }
-    }
 }
 
 /// `[runtime]`: how to run it.

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use crate::domain::verdict::Thresholds;
+
 use super::*;
 
 /// A protobuf with one field (`ir_version` 8): no weights, and nobody runs it.
@@ -150,7 +152,7 @@ fn optional_sections_have_defaults() {
     let text = text.split("[runtime]").next().unwrap().to_owned();
     let bundle = Place::new(&text).open().unwrap();
     assert_eq!(bundle.manifest.runtime.max_batch.get(), 1);
-    assert_eq!(bundle.manifest.verdict, Verdict::default());
+    assert_eq!(bundle.manifest.verdict, Thresholds::default());
 }
 
 /// What is replaced, by what, and the words that the error must have.
