@@ -11,9 +11,7 @@ use super::Outcome;
 use super::args::{BenchArgs, BenchPart};
 use crate::config::Config;
 use crate::domain::sampling::SamplingPlan;
-use crate::inference::Bundle;
 use crate::inference::preprocess::Preprocessor;
-use crate::inference::registry;
 use crate::media::{Decoded, Decoder};
 use crate::pipeline::AnalyzeError;
 use crate::store::Upload;
@@ -49,10 +47,7 @@ fn decode(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let decoder = {
-        let _entered = runtime.enter();
-        Decoder::start(&config.media).map_err(AnalyzeError::from)?
-    };
+    let decoder = Decoder::start(&config.media).map_err(AnalyzeError::from)?;
     let mut times_ms = Vec::new();
     let mut frames = 0;
     let limit = Duration::from_secs_f64(config.analysis.deadline_s);
@@ -107,10 +102,6 @@ fn preprocessor(config: &Config) -> anyhow::Result<Preprocessor> {
         .default
         .first()
         .context("no default model is configured")?;
-    let found = registry::find(&config.models.dirs).map_err(AnalyzeError::from)?;
-    let folder = found
-        .get(name)
-        .with_context(|| format!("there is no model {name:?}"))?;
-    let bundle = Bundle::open(folder, &config.models.weights_dir)?;
+    let bundle = super::models::open(config, name)?;
     Ok(Preprocessor::new(&bundle.manifest.input))
 }

@@ -7,7 +7,7 @@ use super::Outcome;
 use crate::config::Config;
 use crate::inference::registry::{self, Selection};
 use crate::inference::{Registry, Runtime};
-use crate::media::Decoder;
+use crate::media::{Decoder, MediaError};
 use crate::pipeline::policies::Policies;
 use crate::store::Spool;
 
@@ -36,12 +36,7 @@ pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outco
     })
 }
 
-fn decoder(config: &Config) -> Result<String, crate::media::MediaError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(crate::media::MediaError::Io)?;
-    let _entered = runtime.enter();
+fn decoder(config: &Config) -> Result<String, MediaError> {
     Decoder::start(&config.media).map(|d| format!("FFmpeg {}", d.ffmpeg_version()))
 }
 

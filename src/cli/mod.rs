@@ -14,8 +14,7 @@ use std::process::ExitCode;
 
 use self::args::{Cli, Command};
 use crate::config::{Config, ConfigError};
-use crate::pipeline::AnalyzeError;
-use crate::pipeline::AnalyzeErrorKind;
+use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::telemetry;
 
 /// How a command ended, besides an error.

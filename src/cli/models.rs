@@ -86,7 +86,8 @@ fn show(config: &Config, name: &str, out: &mut impl Write) -> anyhow::Result<Out
     Ok(Outcome::Done)
 }
 
-fn open(config: &Config, name: &str) -> anyhow::Result<Bundle> {
+/// The bundle of this name, checked.
+pub(super) fn open(config: &Config, name: &str) -> anyhow::Result<Bundle> {
     let names = [name.to_owned()];
     let found = registry::select(
         registry::find(&config.models.dirs).map_err(AnalyzeError::from)?,

@@ -43,12 +43,15 @@ pub struct Scale<'a> {
 }
 
 impl Scale<'_> {
+    /// The aggregated value of some frames, not calibrated; `None` without a frame.
+    pub fn aggregate(&self, frames: &[ScoredFrame]) -> Option<Logit> {
+        let logits: Vec<Logit> = frames.iter().map(|f| f.logit).collect();
+        self.aggregation.apply(&logits)
+    }
+
     /// The calibrated score of some frames; `None` without a frame.
     pub fn score(&self, frames: &[ScoredFrame]) -> Option<Probability> {
-        let logits: Vec<Logit> = frames.iter().map(|f| f.logit).collect();
-        self.calibration
-            .apply(self.aggregation.apply(&logits)?)
-            .ok()
+        self.calibration.apply(self.aggregate(frames)?).ok()
     }
 }
 

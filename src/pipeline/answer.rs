@@ -38,14 +38,15 @@ pub(super) fn model_report(
         count(frames.len()),
     );
     let enough = if coverage.is_enough() { frames } else { &[] };
-    let score = scale.score(enough);
-    if score.is_none() && !enough.is_empty() {
-        return Err(AnalyzeError::Calibration {
-            model: model.info().name.clone(),
-        });
-    }
-    let logits: Vec<_> = enough.iter().map(|f| f.logit).collect();
     let info = model.info();
+    let raw = scale.aggregate(enough);
+    let score = raw
+        .map(|raw| scale.calibration.apply(raw))
+        .transpose()
+        .map_err(|source| AnalyzeError::Calibration {
+            model: info.name.clone(),
+            source,
+        })?;
     Ok(ModelReport {
         name: info.name.clone(),
         version: info.version.clone(),
@@ -55,7 +56,7 @@ pub(super) fn model_report(
         provider: info.provider.name().to_owned(),
         score,
         verdict: scale.thresholds.judge(score),
-        raw_score: scale.aggregation.apply(&logits).map(Logit::probability),
+        raw_score: raw.map(Logit::probability),
         calibration: scale.calibration.name(),
         aggregation: scale.aggregation.name(),
         coverage,

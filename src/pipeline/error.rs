@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::domain::policy::PolicyError;
 use crate::domain::sampling::FramesOutOfRange;
+use crate::domain::score::NotAProbability;
 use crate::inference::{InferenceError, InferenceErrorKind};
 use crate::media::MediaError;
 use crate::media::error::MediaErrorKind;
@@ -77,6 +78,9 @@ pub enum AnalyzeError {
     Calibration {
         /// Which model.
         model: String,
+        /// What it gave.
+        #[source]
+        source: NotAProbability,
     },
     /// A report that can't be written as JSON.
     #[error("the report can't be written")]
