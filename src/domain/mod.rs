@@ -3,9 +3,11 @@
 pub mod aggregation;
 pub mod calibration;
 pub mod coverage;
+pub mod face;
 pub mod frame;
 pub mod media;
 pub mod policy;
+pub mod quality;
 pub mod report;
 pub mod sampling;
 pub mod score;

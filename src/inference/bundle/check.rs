@@ -134,6 +134,7 @@ fn input(section: &InputSection) -> Result<(), Wrong> {
         InputKind::Frame => {}
         InputKind::Face => return wrong("input.kind", later, "\"face\""),
         InputKind::Window => return wrong("input.kind", later, "\"window\""),
+        InputKind::Finder => return wrong("input.kind", later, "\"finder\""),
     }
     match section.layout {
         Layout::Nchw | Layout::Nhwc => {}

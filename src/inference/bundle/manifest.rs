@@ -1,12 +1,17 @@
 //! `model.toml` as it is written; what it means is checked in `check.rs` beside it.
 
+mod tasks;
+
 use std::num::NonZeroUsize;
 
 use serde::Deserialize;
 
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
+use crate::domain::quality::Bounds;
 use crate::domain::verdict::Thresholds;
+
+pub use tasks::{FaceScore, FaceSection, FinderDecoder, FinderSection, Template, WindowSection};
 
 /// A whole `model.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +35,15 @@ pub struct Manifest {
     /// `[runtime]`
     #[serde(default)]
     pub runtime: RuntimeSection,
+    /// `[scope]`: what the model can judge; other pictures, or faces, it isn't asked about.
+    #[serde(default)]
+    pub scope: Bounds,
+    /// `[face]`, for a model that looks at faces.
+    pub face: Option<FaceSection>,
+    /// `[window]`, for a model that looks at time.
+    pub window: Option<WindowSection>,
+    /// `[finder]`, for a finder of faces.
+    pub finder: Option<FinderSection>,
 }
 
 /// `[model]`: who this is.
@@ -131,6 +145,8 @@ pub enum InputKind {
     Face,
     /// Consecutive pictures.
     Window,
+    /// A whole picture, in which faces are looked for.
+    Finder,
 }
 
 /// Order of the axes: batch, channels, time, rows, columns.
