@@ -75,7 +75,7 @@ async fn one(
 ) -> Result<usize, AnalyzeError> {
     let deadline = tokio::time::Instant::now() + limit;
     let mut media = decoder.open(upload.descriptor()?, deadline).await?;
-    media.choose(plan).await?;
+    media.choose(&plan.into()).await?;
     let mut frames = 0_usize;
     let mut pending: Option<tokio::task::JoinHandle<_>> = None;
     while let Some(next) = media.next().await? {

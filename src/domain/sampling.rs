@@ -174,6 +174,11 @@ impl Slice {
     }
 }
 
+/// The tick at the centre of slice `index` of `count` over `duration` ticks.
+pub(super) fn slice_center(index: u32, count: u32, duration: i64) -> i64 {
+    Slice::of(index, count, duration).center
+}
+
 fn nearest_keyframe(frames: &[ListedFrame], slice: Slice) -> Option<usize> {
     let from = frames.partition_point(|f| f.tick < slice.start);
     let to = frames.partition_point(|f| f.tick < slice.end);
@@ -186,7 +191,8 @@ fn nearest_keyframe(frames: &[ListedFrame], slice: Slice) -> Option<usize> {
         })
 }
 
-fn on_screen_at(frames: &[ListedFrame], tick: i64, readable_end: i64) -> Choice {
+/// The frame on screen at `tick`.
+pub(super) fn on_screen_at(frames: &[ListedFrame], tick: i64, readable_end: i64) -> Choice {
     if tick >= readable_end {
         return Choice::Missing;
     }

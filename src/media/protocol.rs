@@ -1,4 +1,4 @@
-//! The wire format between the server and the decoder child, version 1.
+//! The wire format between the server and the decoder child, version 2.
 //!
 //! `docs/decoder-protocol.md` is its specification. In short:
 //!
@@ -14,15 +14,19 @@
 //! All parsing here treats its input as hostile: every length is checked against a bound before
 //! anything is allocated.
 
+mod chosen;
+
 use serde::{Deserialize, Serialize};
 
 use super::limits::{LimitExceeded, MediaLimits};
 use crate::domain::frame::Picture;
 use crate::domain::media::MediaFacts;
-use crate::domain::sampling::SamplingPlan;
+use crate::domain::plan::FramePlan;
+
+pub use chosen::{Chosen, ChosenStills, ChosenWindows, check_chosen};
 
 /// Version that both sides must speak.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a message header.
 pub const HEADER_BYTES: usize = 8;
 /// Bytes before the pixels in a frame's payload.
@@ -126,7 +130,7 @@ pub struct Hello {
 }
 
 /// A message to the child: a u32 little-endian length, then this as JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Carries the upload's descriptor. Answered by facts or a failure.
@@ -141,28 +145,8 @@ pub enum Request {
     /// Answered by chosen, frames and end, or a failure.
     Plan {
         /// Which frames are wanted.
-        plan: SamplingPlan,
+        plan: FramePlan,
     },
-}
-
-/// Which frames the plan came down to, before they are decoded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Chosen {
-    /// Times of the distinct frames that will be tried, ascending, in seconds after the first
-    /// video frame. A frame's index is its place here.
-    pub times_s: Vec<f64>,
-    /// Slices of the plan whose moment lies behind the readable end of the file.
-    pub missing: u32,
-}
-
-impl Chosen {
-    /// Frames that count as planned: those to be tried and those that can't exist.
-    pub fn planned(&self) -> usize {
-        self.times_s
-            .len()
-            .saturating_add(usize::try_from(self.missing).unwrap_or(usize::MAX))
-    }
 }
 
 /// A chosen frame that did not come out of the decoder.
@@ -385,22 +369,6 @@ pub fn check_facts(facts: &MediaFacts, limits: &MediaLimits) -> Result<(), Proto
     Ok(())
 }
 
-/// Checks that a choice can be an answer to `plan`: distinct finite ascending times, no more of
-/// them than were asked for.
-pub fn check_chosen(chosen: &Chosen, plan: SamplingPlan) -> Result<(), ProtocolError> {
-    if chosen.planned() > usize::try_from(plan.frames).unwrap_or(usize::MAX) {
-        return Err(ProtocolError::Lie("more frames chosen than planned"));
-    }
-    let ascending = chosen.times_s.windows(2).all(|pair| match pair {
-        [a, b] => a < b,
-        _ => true,
-    });
-    if !ascending || chosen.times_s.iter().any(|t| !t.is_finite() || *t < 0.0) {
-        return Err(ProtocolError::Lie("chosen times do not ascend"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,19 +425,6 @@ mod tests {
             FrameHeader::decode(header.encode(), whole - 1, &limits),
             Err(ProtocolError::FrameSize { .. })
         ));
-    }
-
-    #[test]
-    fn choices_that_do_not_answer_the_plan_are_lies() {
-        let plan = SamplingPlan {
-            strategy: crate::domain::sampling::Strategy::Uniform,
-            frames: 2,
-        };
-        let chosen = |times_s: Vec<f64>, missing| Chosen { times_s, missing };
-        assert!(check_chosen(&chosen(vec![0.0, 1.0], 0), plan).is_ok());
-        assert!(check_chosen(&chosen(vec![0.0, 1.0], 1), plan).is_err());
-        assert!(check_chosen(&chosen(vec![1.0, 1.0], 0), plan).is_err());
-        assert!(check_chosen(&chosen(vec![f64::NAN], 0), plan).is_err());
     }
 
     proptest! {

@@ -137,14 +137,14 @@ impl Pipeline {
         let begin = Instant::now();
         let mut media = self.decoder.open(upload.descriptor()?, deadline).await?;
         let facts = media.facts().clone();
-        let planned = media.choose(request.plan).await?.planned();
+        let planned = media.choose(&request.plan.into()).await?.stills.planned();
         let opened = begin.elapsed();
         let mut outputs =
             frames::score(media, &request.models, self.config.frames_in_flight).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);
         Ok(Seen {
             facts,
-            planned: u32::try_from(planned).unwrap_or(u32::MAX),
+            planned,
             outputs,
         })
     }

@@ -16,6 +16,7 @@ mod runs;
 mod sandbox;
 mod still;
 mod timeline;
+mod union;
 
 use std::fs::File;
 use std::io::Write;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jaga::domain::media::MediaFacts;
-use jaga::domain::sampling::SamplingPlan;
+use jaga::domain::plan::FramePlan;
 use jaga::media::MediaLimits;
 use jaga::media::protocol::{self, Hello, Kind, Request};
 
@@ -58,7 +59,7 @@ trait Source {
     /// What is known of it.
     fn facts(&self) -> &MediaFacts;
     /// Sends chosen, then every chosen frame or its miss; the number of packets that were decoded.
-    fn play(&mut self, plan: SamplingPlan, outlet: &mut Outlet) -> Result<u64, Stop>;
+    fn play(&mut self, plan: &FramePlan, outlet: &mut Outlet) -> Result<u64, Stop>;
 }
 
 fn serve() -> Result<(), Stop> {
@@ -112,7 +113,7 @@ fn answer(request: Request, descriptor: Option<OwnedFd>, outlet: &mut Outlet) ->
     let Request::Plan { plan } = request else {
         return Err(Fault::internal("the second request is not a plan").into());
     };
-    let packets_decoded = source.play(plan, outlet)?;
+    let packets_decoded = source.play(&plan, outlet)?;
     outlet.end(packets_decoded)
 }
 

@@ -6,9 +6,10 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use jaga::domain::frame::Picture;
 use jaga::domain::media::{ColorFacts, MediaFacts};
-use jaga::domain::sampling::SamplingPlan;
+use jaga::domain::plan::FramePlan;
+use jaga::domain::windows::WindowPlan;
 use jaga::media::MediaLimits;
-use jaga::media::protocol::Chosen;
+use jaga::media::protocol::{Chosen, ChosenStills, ChosenWindows};
 
 use crate::fault::{Fault, Stop};
 use crate::input::Upload;
@@ -78,10 +79,18 @@ impl Source for Still {
         &self.facts
     }
 
-    fn play(&mut self, _plan: SamplingPlan, outlet: &mut Outlet) -> Result<u64, Stop> {
+    fn play(&mut self, plan: &FramePlan, outlet: &mut Outlet) -> Result<u64, Stop> {
+        let no_window = |kind: &WindowPlan| ChosenWindows {
+            windows: Vec::new(),
+            missing: kind.count,
+        };
         outlet.chosen(Chosen {
             times_s: vec![0.0],
-            missing: 0,
+            stills: ChosenStills {
+                frames: vec![0],
+                missing: 0,
+            },
+            windows: plan.windows.iter().map(no_window).collect(),
         })?;
         outlet.frame(
             0,

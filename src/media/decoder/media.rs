@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::running::RunningChild;
 use crate::domain::frame::{Frame, Picture};
 use crate::domain::media::MediaFacts;
-use crate::domain::sampling::SamplingPlan;
+use crate::domain::plan::FramePlan;
 use crate::media::error::MediaError;
 use crate::media::limits::MediaLimits;
 use crate::media::protocol::{
@@ -53,10 +53,7 @@ impl OpenMedia {
             limits,
             deadline,
             facts,
-            chosen: Chosen {
-                times_s: Vec::new(),
-                missing: 0,
-            },
+            chosen: Chosen::default(),
             answered: Vec::new(),
             frames: 0,
             missed: 0,
@@ -80,10 +77,11 @@ impl OpenMedia {
     }
 
     /// Sends the plan; which frames it came down to.
-    pub async fn choose(&mut self, plan: SamplingPlan) -> Result<&Chosen, MediaError> {
+    pub async fn choose(&mut self, plan: &FramePlan) -> Result<&Chosen, MediaError> {
         let mut child = self.lend()?;
         let chosen = tokio::time::timeout_at(self.deadline, async {
-            child.send(&Request::Plan { plan }, None)?;
+            let request = Request::Plan { plan: plan.clone() };
+            child.send(&request, None)?;
             let chosen: Chosen = child.expect(Kind::Chosen, "chosen").await?;
             protocol::check_chosen(&chosen, plan)?;
             Ok::<_, MediaError>(chosen)

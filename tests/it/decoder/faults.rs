@@ -131,8 +131,12 @@ fn assert_cut(played: &Played, what: &str) {
         facts.duration_s
     );
     assert!(facts.frame_count < 90 && facts.frame_count > 20, "{what}");
-    assert!(played.chosen.missing >= 3, "{what}: {:?}", played.chosen);
-    assert_eq!(played.chosen.planned(), 16, "{what}");
+    assert!(
+        played.chosen.stills.missing >= 3,
+        "{what}: {:?}",
+        played.chosen
+    );
+    assert_eq!(played.chosen.stills.planned(), 16, "{what}");
     assert!(!played.frames.is_empty(), "{what}");
 }
 
@@ -149,7 +153,7 @@ async fn a_file_cut_behind_its_index_shows_what_is_missing() {
         let played = play(&cut(&whole, 0.6), uniform(16)).await.unwrap();
         assert_cut(&played, whole.to_str().unwrap());
         let played = play(&whole, uniform(16)).await.unwrap();
-        assert!(!played.facts.truncated && played.chosen.missing == 0);
+        assert!(!played.facts.truncated && played.chosen.stills.missing == 0);
     }
 }
 

@@ -60,7 +60,7 @@ async fn dropping_at_any_point_kills_and_reaps() {
         let id = media.child_id().unwrap();
         assert!(exists(id));
         if stage > 0 {
-            media.choose(uniform(64)).await.unwrap();
+            media.choose(&uniform(64).into()).await.unwrap();
         }
         if stage > 1 {
             media.next().await.unwrap();
@@ -82,7 +82,7 @@ async fn the_end_reaps_as_well() {
     let decoder = decoder(1);
     let mut media = open(&decoder, &clip()).await.unwrap();
     let id = media.child_id().unwrap();
-    media.choose(uniform(2)).await.unwrap();
+    media.choose(&uniform(2).into()).await.unwrap();
     while media.next().await.unwrap().is_some() {}
     assert_eq!(media.child_id(), None);
     eventually("the child is gone", || !exists(id)).await;
@@ -103,7 +103,7 @@ async fn a_deadline_kills() {
     let mut media = decoder.open(file.into(), deadline).await.unwrap();
     let id = media.child_id().unwrap();
     tokio::time::sleep_until(deadline).await;
-    let error = media.choose(uniform(2)).await.unwrap_err();
+    let error = media.choose(&uniform(2).into()).await.unwrap_err();
     assert!(matches!(error, MediaError::Deadline), "{error}");
     eventually("the child is gone", || !exists(id)).await;
 }
@@ -187,7 +187,7 @@ async fn the_last_clone_takes_the_warm_children_along() {
     drop(decoder);
     assert!(exists(id), "an upload in work keeps its child");
     let mut media = media;
-    media.choose(uniform(1)).await.unwrap();
+    media.choose(&uniform(1).into()).await.unwrap();
     assert!(media.next().await.unwrap().is_some());
     drop(media);
     eventually("the child is gone", || !exists(id)).await;

@@ -10,6 +10,7 @@ mod picture;
 pub(crate) mod protocol;
 mod shared_media;
 mod stills;
+mod windows;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use jaga::domain::frame::Frame;
 use jaga::domain::media::MediaFacts;
+use jaga::domain::plan::FramePlan;
 use jaga::domain::sampling::{SamplingPlan, Strategy};
 use jaga::media::protocol::Chosen;
 use jaga::media::{Decoded, Decoder, MediaConfig, MediaError, OpenMedia};
@@ -56,10 +58,10 @@ pub(crate) async fn open(decoder: &Decoder, path: &Path) -> Result<OpenMedia, Me
 pub(crate) async fn play_with(
     decoder: &Decoder,
     path: &Path,
-    plan: SamplingPlan,
+    plan: impl Into<FramePlan>,
 ) -> Result<Played, MediaError> {
     let mut media = open(decoder, path).await?;
-    let chosen = media.choose(plan).await?.clone();
+    let chosen = media.choose(&plan.into()).await?.clone();
     let (mut frames, mut missed) = (Vec::new(), Vec::new());
     while let Some(decoded) = media.next().await? {
         match decoded {
@@ -77,7 +79,7 @@ pub(crate) async fn play_with(
     })
 }
 
-pub(crate) async fn play(path: &Path, plan: SamplingPlan) -> Result<Played, MediaError> {
+pub(crate) async fn play(path: &Path, plan: impl Into<FramePlan>) -> Result<Played, MediaError> {
     play_with(&DECODER, path, plan).await
 }
 

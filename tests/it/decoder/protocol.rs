@@ -41,7 +41,10 @@ fn facts(width: u32) -> Vec<u8> {
 }
 
 fn chosen() -> Vec<u8> {
-    message(Kind::Chosen, br#"{"times_s":[0.0,0.5],"missing":0}"#)
+    message(
+        Kind::Chosen,
+        br#"{"times_s":[0.0,0.5],"stills":{"frames":[0,1],"missing":0},"windows":[]}"#,
+    )
 }
 
 fn frame(index: u32, time_s: f64) -> Vec<u8> {
@@ -111,7 +114,7 @@ impl Fake {
             let decoder = self.start()?;
             let deadline = Instant::now() + patience;
             let mut media = decoder.open(upload.into(), deadline).await?;
-            media.choose(uniform(2)).await?;
+            media.choose(&uniform(2).into()).await?;
             while let Some(Decoded::Frame(_) | Decoded::Missed(_)) = media.next().await? {
                 answers += 1;
             }
@@ -128,7 +131,7 @@ impl Fake {
 }
 
 fn good() -> [Vec<u8>; 3] {
-    [hello(1), facts(2), chosen()]
+    [hello(protocol::VERSION), facts(2), chosen()]
 }
 
 #[tokio::test]
@@ -149,14 +152,14 @@ async fn lies_are_protocol_errors_and_count_as_damage() {
             "more chosen than planned",
             vec![
                 facts(2),
-                message(Kind::Chosen, br#"{"times_s":[0.0,1.0,2.0],"missing":0}"#),
+                message(Kind::Chosen, br#"{"times_s":[0.0,1.0,2.0],"stills":{"frames":[0,1,2],"missing":0},"windows":[]}"#),
             ],
         ),
         (
             "times that fall",
             vec![
                 facts(2),
-                message(Kind::Chosen, br#"{"times_s":[1.0,0.0],"missing":0}"#),
+                message(Kind::Chosen, br#"{"times_s":[1.0,0.0],"stills":{"frames":[0,1],"missing":0},"windows":[]}"#),
             ],
         ),
         (
@@ -194,7 +197,7 @@ async fn lies_are_protocol_errors_and_count_as_damage() {
         ),
     ];
     for (what, says) in lies {
-        let says = [&[hello(1)], says.as_slice()].concat();
+        let says = [&[hello(protocol::VERSION)], says.as_slice()].concat();
         let error = Fake::new(&says, "stall").error().await;
         assert!(
             matches!(error, MediaError::Protocol(_)),
@@ -206,11 +209,13 @@ async fn lies_are_protocol_errors_and_count_as_damage() {
 
 #[tokio::test]
 async fn another_version_is_refused_at_the_start() {
-    let error = Fake::new(&[hello(2)], "stall").start().unwrap_err();
+    let error = Fake::new(&[hello(protocol::VERSION + 1)], "stall")
+        .start()
+        .unwrap_err();
     assert!(
         matches!(
             error,
-            MediaError::Protocol(ProtocolError::Version { got: 2 })
+            MediaError::Protocol(ProtocolError::Version { got }) if got == protocol::VERSION + 1
         ),
         "{error}"
     );
@@ -224,7 +229,7 @@ async fn a_stream_that_stops_is_no_short_video() {
     ]
     .concat()
     .concat();
-    let start = hello(1).len();
+    let start = hello(protocol::VERSION).len();
     // Cut in every message, at its seams and within, the last byte included.
     let cuts = (start..whole.len()).step_by(7).chain([whole.len() - 1]);
     for cut in cuts {
@@ -276,7 +281,10 @@ async fn failures_become_their_errors() {
         (limit, MediaErrorKind::Limit),
     ];
     for (json, kind) in cases {
-        let fake = Fake::new(&[hello(1), message(Kind::Failure, json)], "exit");
+        let fake = Fake::new(
+            &[hello(protocol::VERSION), message(Kind::Failure, json)],
+            "exit",
+        );
         assert_eq!(fake.error().await.kind(), kind);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ffmpeg_next::{Packet, frame};
 use jaga::domain::media::MediaFacts;
-use jaga::domain::sampling::{Choice, ListedFrame, SamplingPlan, choose};
+use jaga::domain::plan::FramePlan;
 use jaga::media::protocol::Chosen;
 
 use super::claims::claimed_end;
@@ -21,6 +21,7 @@ use crate::input::Upload;
 use crate::outlet::Outlet;
 use crate::runs::{self, Run, Target};
 use crate::timeline::{Row, Shown, Timeline};
+use crate::union::Union;
 use crate::{Source, Terms, orientation};
 
 /// A video whose packets were listed.
@@ -88,21 +89,16 @@ impl Video {
         self.opened.seconds(ticks)
     }
 
-    fn choose(&self, plan: SamplingPlan) -> (Chosen, Vec<Shown>) {
-        let listed: Vec<ListedFrame> = self.timeline.listed();
-        let mut wanted = Vec::new();
-        let mut missing = 0;
-        for choice in choose(plan, &listed, self.duration, self.timeline.end) {
-            match choice {
-                Choice::Frame(index) => wanted.extend(self.timeline.shown.get(index).copied()),
-                Choice::Missing => missing += 1,
-            }
-        }
-        let times_s = wanted
+    /// What the plan comes down to, and the frames to decode for it.
+    fn choose(&self, plan: &FramePlan) -> (Chosen, Vec<Shown>) {
+        let union = Union::of(plan, &self.timeline, self.duration, self.opened.seconds(1));
+        let wanted: Vec<Shown> = union
+            .places
             .iter()
-            .map(|frame| self.seconds(frame.tick))
+            .filter_map(|place| self.timeline.shown.get(*place).copied())
             .collect();
-        (Chosen { times_s, missing }, wanted)
+        let times_s = wanted.iter().map(|frame| self.seconds(frame.tick));
+        (union.chosen(times_s.collect()), wanted)
     }
 
     /// Decodes the runs that serve `targets`; then once more, from earlier on, what was lost.
@@ -172,7 +168,7 @@ impl Source for Video {
         &self.facts
     }
 
-    fn play(&mut self, plan: SamplingPlan, outlet: &mut Outlet) -> Result<u64, Stop> {
+    fn play(&mut self, plan: &FramePlan, outlet: &mut Outlet) -> Result<u64, Stop> {
         let (chosen, wanted) = self.choose(plan);
         if wanted.is_empty() {
             return Err(Fault::corrupt("cut short before the first planned frame").into());
