@@ -2,6 +2,7 @@
 
 pub mod aggregation;
 pub mod calibration;
+pub mod combination;
 pub mod coverage;
 pub mod face;
 pub mod frame;

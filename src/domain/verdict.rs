@@ -19,6 +19,19 @@ pub enum Verdict {
     Inconclusive,
 }
 
+impl Verdict {
+    /// How much it asks for attention: 3 for substantial evidence, 2 for uncertain, 1 for little
+    /// evidence, 0 for inconclusive.
+    pub fn severity(self) -> u8 {
+        match self {
+            Self::SubstantialEvidence => 3,
+            Self::Uncertain => 2,
+            Self::LittleEvidence => 1,
+            Self::Inconclusive => 0,
+        }
+    }
+}
+
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -62,6 +75,25 @@ impl Thresholds {
             Ok(())
         } else {
             Err(ThresholdsCross)
+        }
+    }
+
+    /// The widest of both: the higher bar for substantial and the lower one for little evidence.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        let higher = if other.substantial_evidence > self.substantial_evidence {
+            other.substantial_evidence
+        } else {
+            self.substantial_evidence
+        };
+        let lower = if other.little_evidence < self.little_evidence {
+            other.little_evidence
+        } else {
+            self.little_evidence
+        };
+        Self {
+            substantial_evidence: higher,
+            little_evidence: lower,
         }
     }
 
