@@ -6,6 +6,7 @@ pub mod combination;
 pub mod coverage;
 pub mod face;
 pub mod frame;
+pub mod luma;
 pub mod media;
 pub mod policy;
 pub mod quality;
