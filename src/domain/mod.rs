@@ -1,11 +1,13 @@
 //! Plain types and pure functions: no I/O, no async, no FFmpeg, no ONNX Runtime.
 
 pub mod aggregation;
+pub mod appearance;
 pub mod calibration;
 pub mod combination;
 pub mod coverage;
 pub mod face;
 pub mod frame;
+pub mod letterbox;
 pub mod luma;
 pub mod media;
 pub mod policy;
@@ -14,4 +16,8 @@ pub mod report;
 pub mod sampling;
 pub mod score;
 pub mod segments;
+pub mod shots;
+mod shrink;
+mod tone;
+pub mod tracks;
 pub mod verdict;
