@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::frame::Picture;
-use super::luma::{Luma, moments};
+use super::luma::{luma, moments};
 
 /// Black pixels at each side of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -39,44 +39,39 @@ const EDGE_PART: f64 = 0.25;
 const LEAST: usize = 4;
 const LEAST_PART: usize = 100;
 
-/// A side's bar takes at most this part of the picture: 9/20.
-const MOST: (usize, usize) = (9, 20);
+/// A bar takes at most so many twentieths of the picture's side.
+const MOST_TWENTIETHS: usize = 9;
 
 impl Bars {
     /// The bars of one picture; `None` when it does not tell: it is too dark, or its bars differ by
     /// more than 2 pixels or one in a hundred of the side (a subtitle in the lower bar, a dark
-    /// ceiling below the upper one).
+    /// ceiling below the upper one). Bars one way show that there is light enough; what is dark the
+    /// other way is then a bar as far as this picture tells.
     pub fn of(picture: &Picture) -> Option<Self> {
-        let luma = Luma::of(picture);
-        let whole = Area::whole(&luma);
-        let rows = pair(luma.height(), |y| is_black(whole.row(&luma, y)))?;
+        let pixels = Pixels::of(picture);
+        let whole = Area::whole(&pixels);
+        let mut rows = Ends::of(pixels.height, |y| is_black(whole.row(&pixels, y)));
         let middle = Area {
-            top: rows.0,
-            bottom: luma.height().saturating_sub(rows.1),
+            top: rows.first,
+            bottom: pixels.height.saturating_sub(rows.last),
             ..whole
         };
-        let columns = pair(luma.width(), |x| is_black(middle.column(&luma, x)))?;
+        let mut columns = Ends::of(pixels.width, |x| is_black(middle.column(&pixels, x)));
         let content = Area {
-            left: columns.0,
-            right: luma.width().saturating_sub(columns.1),
+            left: columns.first,
+            right: pixels.width.saturating_sub(columns.last),
             ..middle
         };
-        let rows = (rows != (0, 0)).then(|| content.has_row_edges(&luma).then_some(rows));
-        let columns =
-            (columns != (0, 0)).then(|| content.has_column_edges(&luma).then_some(columns));
-        // Bars one way tell that the picture is bright enough; what is dark the other way is then
-        // taken for content.
-        let (rows, columns) = match (rows, columns) {
-            (Some(None), Some(None) | None) | (None, Some(None)) => return None,
-            (rows, columns) => (rows.flatten(), columns.flatten()),
-        };
-        let (top, bottom) = rows.unwrap_or((0, 0));
-        let (left, right) = columns.unwrap_or((0, 0));
-        Some(Self {
-            left: u32::try_from(left).ok()?,
-            top: u32::try_from(top).ok()?,
-            right: u32::try_from(right).ok()?,
-            bottom: u32::try_from(bottom).ok()?,
+        rows.clear &= !rows.are_bars() || content.has_row_edges(&pixels);
+        columns.clear &= !columns.are_bars() || content.has_column_edges(&pixels);
+        let bars = |ends: Ends| ends.clear && ends.are_bars();
+        let tells = (rows.clear && columns.clear) || bars(rows) || bars(columns);
+        let width = |lines: usize| u32::try_from(lines).unwrap_or(u32::MAX);
+        tells.then(|| Self {
+            left: width(columns.first),
+            top: width(rows.first),
+            right: width(columns.last),
+            bottom: width(rows.last),
         })
     }
 
@@ -117,24 +112,63 @@ impl Picture {
     }
 }
 
-/// Black lines at both ends of `side` lines; `None` when they are no pair and yet no content.
-fn pair(side: usize, black: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
-    let most = side.saturating_mul(MOST.0) / MOST.1;
-    let reach = most.saturating_add(1).min(side);
-    let first = (0..reach).take_while(|i| black(*i)).count();
-    let ends = (0..side).rev().take(reach);
-    let last = ends.take_while(|i| black(*i)).count();
-    let least = side.div_ceil(LEAST_PART).max(LEAST);
-    if first.min(last) < least {
-        return Some((0, 0));
+/// Black lines at both ends of a side.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    first: usize,
+    last: usize,
+    /// Whether they are bars, or none, for all that can be seen; else they are dark content or the
+    /// two differ, and there are at most so many lines of a bar.
+    clear: bool,
+}
+
+impl Ends {
+    /// Of `side` lines; too few are none.
+    fn of(side: usize, black: impl Fn(usize) -> bool) -> Self {
+        let most = side.saturating_mul(MOST_TWENTIETHS) / 20;
+        let reach = most.saturating_add(1).min(side);
+        let first = (0..reach).take_while(|i| black(*i)).count();
+        let backwards = (0..side).rev().take(reach);
+        let last = backwards.take_while(|i| black(*i)).count();
+        let narrow = first.min(last).min(most);
+        let enough = side.div_ceil(LEAST_PART).max(LEAST);
+        let alike = first.abs_diff(last) <= (side / LEAST_PART).max(2);
+        let (first, last, clear) = if narrow < enough {
+            (0, 0, true)
+        } else if alike && first.max(last) <= most {
+            (first, last, true)
+        } else {
+            (narrow, narrow, false)
+        };
+        Self { first, last, clear }
     }
-    let alike = first.abs_diff(last) <= (side / LEAST_PART).max(2);
-    (alike && first.max(last) <= most).then_some((first, last))
+
+    fn are_bars(self) -> bool {
+        self.first > 0
+    }
 }
 
 fn is_black(line: impl Iterator<Item = f64>) -> bool {
     let (mean, variance) = moments(line);
     mean <= BLACK && variance <= NOISE * NOISE
+}
+
+/// A picture's pixels, row by row.
+#[derive(Debug, Clone, Copy)]
+struct Pixels<'a> {
+    rgb: &'a [[u8; 3]],
+    width: usize,
+    height: usize,
+}
+
+impl<'a> Pixels<'a> {
+    fn of(picture: &'a Picture) -> Self {
+        Self {
+            rgb: picture.rgb().as_chunks().0,
+            width: picture.width() as usize,
+            height: picture.height() as usize,
+        }
+    }
 }
 
 /// A part of the picture; right and bottom are the first lines behind it.
@@ -147,38 +181,38 @@ struct Area {
 }
 
 impl Area {
-    fn whole(luma: &Luma) -> Self {
+    fn whole(pixels: &Pixels<'_>) -> Self {
         Self {
             left: 0,
-            right: luma.width(),
+            right: pixels.width,
             top: 0,
-            bottom: luma.height(),
+            bottom: pixels.height,
         }
     }
 
     /// Row `y` of the picture, between this part's sides.
-    fn row(self, luma: &Luma, y: usize) -> impl Iterator<Item = f64> {
-        let start = y.saturating_mul(luma.width()).saturating_add(self.left);
+    fn row(self, pixels: &Pixels<'_>, y: usize) -> impl Iterator<Item = f64> {
+        let start = y.saturating_mul(pixels.width).saturating_add(self.left);
         let count = self.right.saturating_sub(self.left);
-        let values = luma.values().iter().skip(start).take(count);
-        values.map(|v| f64::from(*v))
+        let line = pixels.rgb.iter().skip(start).take(count);
+        line.map(|pixel| f64::from(luma(*pixel)))
     }
 
     /// Column `x` of the picture, between this part's upper and lower end.
-    fn column(self, luma: &Luma, x: usize) -> impl Iterator<Item = f64> {
-        let start = self.top.saturating_mul(luma.width()).saturating_add(x);
+    fn column(self, pixels: &Pixels<'_>, x: usize) -> impl Iterator<Item = f64> {
+        let start = self.top.saturating_mul(pixels.width).saturating_add(x);
         let count = self.bottom.saturating_sub(self.top);
-        let values = luma.values().iter().skip(start);
-        let values = values.step_by(luma.width().max(1)).take(count);
-        values.map(|v| f64::from(*v))
+        let line = pixels.rgb.iter().skip(start);
+        let line = line.step_by(pixels.width.max(1)).take(count);
+        line.map(|pixel| f64::from(luma(*pixel)))
     }
 
     /// Whether the content begins at once above and below.
-    fn has_row_edges(self, luma: &Luma) -> bool {
+    fn has_row_edges(self, pixels: &Pixels<'_>) -> bool {
         let is_edge = |bar: usize, first: usize, second: usize| {
             is_edge(
-                self.row(luma, bar),
-                self.row(luma, first).chain(self.row(luma, second)),
+                self.row(pixels, bar),
+                self.row(pixels, first).chain(self.row(pixels, second)),
             )
         };
         let (first, last) = (self.top, self.bottom.saturating_sub(1));
@@ -187,11 +221,12 @@ impl Area {
     }
 
     /// Whether the content begins at once left and right.
-    fn has_column_edges(self, luma: &Luma) -> bool {
+    fn has_column_edges(self, pixels: &Pixels<'_>) -> bool {
         let is_edge = |bar: usize, first: usize, second: usize| {
             is_edge(
-                self.column(luma, bar),
-                self.column(luma, first).chain(self.column(luma, second)),
+                self.column(pixels, bar),
+                self.column(pixels, first)
+                    .chain(self.column(pixels, second)),
             )
         };
         let (first, last) = (self.left, self.right.saturating_sub(1));

@@ -1,7 +1,6 @@
 //! The grey version of a picture, which the cheap measures look at.
 
 use super::frame::Picture;
-use super::shrink::shrink;
 
 /// Rec. 601 luma (0.299 R + 0.587 G + 0.114 B), rounded, row by row, no padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,18 +12,25 @@ pub struct Luma {
 impl Luma {
     /// Of every pixel of `picture`.
     pub fn of(picture: &Picture) -> Self {
-        let (pixels, _) = picture.rgb().as_chunks::<3>();
-        Self {
-            width: picture.width() as usize,
-            values: pixels.iter().map(|pixel| luma(*pixel)).collect(),
-        }
+        Self::sampled(picture, 1, 1)
     }
 
-    /// As [`Picture::shrunk`].
-    #[must_use]
-    pub fn shrunk(&self, long_side: usize) -> Self {
-        let (width, values) = shrink(self.values.as_chunks::<1>().0, self.width, long_side);
-        Self { width, values }
+    /// Of every `columns`-th pixel of every `rows`-th row, the first ones among them.
+    pub(super) fn sampled(picture: &Picture, columns: usize, rows: usize) -> Self {
+        let (pixels, _) = picture.rgb().as_chunks::<3>();
+        let (columns, rows) = (columns.max(1), rows.max(1));
+        let mut values = Vec::new();
+        for line in pixels.chunks_exact(picture.width() as usize).step_by(rows) {
+            if columns == 1 {
+                values.extend(line.iter().map(|pixel| luma(*pixel)));
+            } else {
+                values.extend(line.iter().step_by(columns).map(|pixel| luma(*pixel)));
+            }
+        }
+        Self {
+            width: (picture.width() as usize).div_ceil(columns),
+            values,
+        }
     }
 
     /// Pixels a row, at least 1.
@@ -48,7 +54,8 @@ impl Luma {
     }
 }
 
-fn luma([r, g, b]: [u8; 3]) -> u8 {
+/// Of one pixel.
+pub(super) fn luma([r, g, b]: [u8; 3]) -> u8 {
     rounded(0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b))
 }
 
@@ -87,5 +94,14 @@ mod tests {
         let rgb = vec![7, 7, 7, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255];
         let luma = Luma::of(&Picture::new(5, 1, rgb).unwrap());
         assert_eq!(luma.values(), [7, 76, 150, 29, 255]);
+        assert_eq!((luma.width(), luma.height()), (5, 1));
+    }
+
+    #[test]
+    fn a_sample_takes_every_so_many_columns_and_rows() {
+        let rgb = (0u8..15).flat_map(|v| [v; 3]).collect();
+        let sample = Luma::sampled(&Picture::new(5, 3, rgb).unwrap(), 3, 2);
+        assert_eq!(sample.values(), [0, 3, 10, 13]);
+        assert_eq!((sample.width(), sample.height()), (2, 2));
     }
 }

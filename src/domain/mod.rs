@@ -1,4 +1,8 @@
 //! Plain types and pure functions: no I/O, no async, no FFmpeg, no ONNX Runtime.
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
 
 pub mod aggregation;
 pub mod appearance;

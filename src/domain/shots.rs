@@ -23,6 +23,11 @@ const COLOUR: f64 = 3.0;
 /// Grey levels that count as wholly other colours.
 const OTHER: f64 = 100.0;
 
+/// Brightness below which that many levels are too much to ask, and the least part of them: dark
+/// pictures differ by little.
+const DARK: f64 = 60.0;
+const DARK_PART: f64 = 0.5;
+
 /// What one picture looks like, in about a kilobyte.
 #[derive(Debug, Clone)]
 pub struct Look {
@@ -48,8 +53,12 @@ impl Look {
     /// of their layouts.
     pub fn distance(&self, other: &Self) -> f64 {
         let tones = self.tone.as_ref().zip(other.tone.as_ref());
-        let (luma, colour) = tones.map_or((0.0, 0.0), |(a, b)| a.distances(b));
-        let tone = ((luma + COLOUR * colour) / OTHER).min(1.0);
+        let tone = tones.map_or(0.0, |(a, b)| {
+            let (luma, colour) = a.distances(b);
+            let brightness = a.brightness().max(b.brightness());
+            let levels = OTHER * (brightness / DARK).clamp(DARK_PART, 1.0);
+            ((luma + COLOUR * colour) / levels).min(1.0)
+        });
         let layout = self.layout.distance_moved(&other.layout, REACH, STEP);
         (tone * layout.min(1.0)).sqrt()
     }

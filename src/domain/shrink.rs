@@ -20,13 +20,9 @@ impl Picture {
     }
 }
 
-/// Width and values of a smaller copy of some rows of pixels, `C` values each; `width` is at least
-/// 1 and there is at least one row.
-pub(super) fn shrink<const C: usize>(
-    pixels: &[[u8; C]],
-    width: usize,
-    long_side: usize,
-) -> (usize, Vec<u8>) {
+/// Width and values of a smaller copy of some rows of pixels; `width` is at least 1 and there is at
+/// least one row.
+fn shrink(pixels: &[[u8; 3]], width: usize, long_side: usize) -> (usize, Vec<u8>) {
     let height = pixels.len().checked_div(width).unwrap_or(0);
     let factor = width.max(height).div_ceil(long_side.max(1)).max(1);
     let (columns, rows) = (factor.min(width), factor.min(height));
@@ -35,9 +31,9 @@ pub(super) fn shrink<const C: usize>(
     }
     let count = columns.saturating_mul(rows) as f32;
     let mut values = Vec::new();
-    let mut sums = vec![[0u32; C]; width.checked_div(columns).unwrap_or(1)];
+    let mut sums = vec![[0u32; 3]; width.checked_div(columns).unwrap_or(1)];
     for band in pixels.chunks_exact(width.saturating_mul(rows)) {
-        sums.fill([0; C]);
+        sums.fill([0; 3]);
         for row in band.chunks_exact(width) {
             for (sum, pixels) in sums.iter_mut().zip(row.chunks_exact(columns)) {
                 add(sum, pixels);
@@ -49,7 +45,7 @@ pub(super) fn shrink<const C: usize>(
     (sums.len(), values)
 }
 
-fn add<const C: usize>(sums: &mut [u32; C], pixels: &[[u8; C]]) {
+fn add(sums: &mut [u32; 3], pixels: &[[u8; 3]]) {
     for pixel in pixels {
         for (sum, value) in sums.iter_mut().zip(pixel) {
             *sum = sum.saturating_add(u32::from(*value));
@@ -65,7 +61,8 @@ mod tests {
     #[test]
     fn boxes_are_averaged_and_the_rest_left_out() {
         let grey = [0u8, 2, 4, 6, 255, 10, 20, 30, 40, 255, 9, 9, 9, 9, 9];
-        assert_eq!(shrink(grey.as_chunks::<1>().0, 5, 3), (2, vec![8, 20]));
+        let (width, rgb) = shrink(&grey.map(|v| [v; 3]), 5, 3);
+        assert_eq!((width, rgb), (2, vec![8, 8, 8, 20, 20, 20]));
         let colours = [[0, 10, 100], [2, 20, 200]];
         assert_eq!(shrink(&colours, 2, 1), (1, vec![1, 15, 150]));
     }

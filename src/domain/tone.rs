@@ -32,6 +32,12 @@ impl Tone {
         })
     }
 
+    /// Mean luma.
+    pub(super) fn brightness(&self) -> f64 {
+        let [luma, ..] = &self.channels;
+        luma.iter().map(|v| f64::from(*v)).sum::<f64>() / QUANTILES as f64
+    }
+
     /// Mean difference of luma, and of both colour differences together, in grey levels: the
     /// first Wasserstein distance of the channels' distributions.
     pub(super) fn distances(&self, other: &Self) -> (f64, f64) {
@@ -151,28 +157,28 @@ fn mean_luma<'a>(pixels: impl Iterator<Item = &'a [u8; 3]>) -> f32 {
 /// Contrast, as a standard deviation in grey levels, below which cells are taken for one colour.
 const NO_CONTRAST: f64 = 0.5;
 
-/// 1 − the correlation of pairs of values.
+/// 1 − the correlation of pairs of values; 1 without a pair.
 fn unlike<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f64 {
-    let (mut n, mut a, mut b) = (0.0, 0.0, 0.0);
-    let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
-    for (x, y) in pairs {
-        let (x, y) = (f64::from(*x), f64::from(*y));
-        n += 1.0;
-        a += x;
-        b += y;
-        aa += x * x;
-        bb += y * y;
-        ab += x * y;
+    let mut sums = [0.0; 6];
+    for (a, b) in pairs {
+        let (a, b) = (f64::from(*a), f64::from(*b));
+        for (sum, term) in sums.iter_mut().zip([1.0, a, b, a * a, b * b, a * b]) {
+            *sum += term;
+        }
     }
-    if n == 0.0 {
+    let [count, a, b, aa, bb, ab] = sums;
+    if count == 0.0 {
         return 1.0;
     }
-    let deviation = |squares: f64, sum: f64| (squares / n - sum / n * sum / n).max(0.0).sqrt();
-    let (da, db) = (deviation(aa, a), deviation(bb, b));
-    match (da < NO_CONTRAST, db < NO_CONTRAST) {
+    let covariance = |product: f64, a: f64, b: f64| product / count - a / count * b / count;
+    let deviation = |squares: f64, sum: f64| covariance(squares, sum, sum).max(0.0).sqrt();
+    let (deviation_a, deviation_b) = (deviation(aa, a), deviation(bb, b));
+    match (deviation_a < NO_CONTRAST, deviation_b < NO_CONTRAST) {
         (true, true) => 0.0,
         (true, false) | (false, true) => 1.0,
-        (false, false) => (1.0 - (ab / n - a / n * b / n) / (da * db)).clamp(0.0, 2.0),
+        (false, false) => {
+            (1.0 - covariance(ab, a, b) / (deviation_a * deviation_b)).clamp(0.0, 2.0)
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod architecture;
 mod cli;
+mod clips;
 mod decoder;
 mod documents;
 mod golden;

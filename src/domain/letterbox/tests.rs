@@ -96,6 +96,22 @@ fn dark_pictures_do_not_tell() {
 }
 
 #[test]
+fn bars_one_way_take_what_is_dark_the_other_way_for_one_until_a_lighter_picture_tells() {
+    // A scene that fades to black at its sides, with bars above and below.
+    let faded = grey(160, 130, |x, y| {
+        let light = x.min(159 - x) * 3;
+        let inside = (20..110).contains(&y);
+        u8::try_from(if inside { light.min(200) } else { 0 }).unwrap()
+    });
+    let dark = Bars::of(&faded).unwrap();
+    assert_eq!((dark.top, dark.bottom), (20, 20));
+    assert!(dark.left > 0);
+    let light = Bars::of(&framed(&scene(160, 90), bars(0, 20, 0, 20), 1));
+    let shared = Bars::shared([Some(dark), light].into_iter());
+    assert_eq!(shared, bars(0, 20, 0, 20));
+}
+
+#[test]
 fn a_video_has_the_bars_that_its_telling_pictures_share() {
     let shared = |pictures: &[Option<Bars>]| Bars::shared(pictures.iter().copied());
     assert_eq!(

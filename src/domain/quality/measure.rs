@@ -8,17 +8,17 @@ use super::super::luma::{Luma, moments};
 use super::Measures;
 
 /// Longest side of the copy that is measured.
-const LONG_SIDE: usize = 512;
+const LONG_SIDE: u32 = 512;
 
 /// Side of the blocks that video and JPEG codecs transform.
 const BLOCK: usize = 8;
 
 /// Rows, and columns, that blockiness looks at, at most.
-const LINES: usize = 256;
+const LINES: u32 = 256;
 
 /// Steps between neighbours count up to this many grey levels: a block's edge is a small step, and
 /// a single strong line of the content must not pass for a grid.
-const LARGEST_STEP: f64 = 32.0;
+const LARGEST_STEP: u8 = 32;
 
 /// Grey levels added to both sides of the ratio, so that a flat picture has none.
 const FLOOR: f64 = 1.0;
@@ -29,15 +29,14 @@ const FLAT_STEP: u8 = 1;
 impl Measures {
     /// Measures `picture`; some milliseconds for 1080p.
     pub fn of(picture: &Picture) -> Self {
-        let luma = Luma::of(picture);
-        let small = luma.shrunk(LONG_SIDE);
+        let small = Luma::of(&picture.shrunk(LONG_SIDE));
         let (brightness, variance) = moments(small.values().iter().map(|v| f64::from(*v)));
         Self {
             side: picture.width().min(picture.height()),
             brightness,
             contrast: variance.sqrt(),
             sharpness: sharpness(&small),
-            blockiness: blockiness(&luma),
+            blockiness: blockiness(picture),
             flatness: flatness(&small),
         }
     }
@@ -46,7 +45,7 @@ impl Measures {
 /// Variance of 4·c − (left + right + up + down) over the inner pixels; 0 when there are none.
 fn sharpness(luma: &Luma) -> f64 {
     let rows: Vec<&[u8]> = luma.rows().collect();
-    let laplacians = rows.windows(3).flat_map(|rows| match rows {
+    let laplacians = rows.windows(3).filter_map(|rows| match rows {
         [above, row, below] => Some(row.windows(3).zip(inner(above)).zip(inner(below))),
         _ => None,
     });
@@ -82,20 +81,21 @@ fn flatness(luma: &Luma) -> f64 {
 }
 
 /// Mean over both axes of [`Grid::excess`].
-fn blockiness(luma: &Luma) -> f64 {
+fn blockiness(picture: &Picture) -> f64 {
+    let every = |side: u32| side.div_ceil(LINES) as usize;
     let mut across = Grid::default();
-    let every = luma.height().div_ceil(LINES).max(1);
-    for row in luma.rows().step_by(every) {
-        for (x, pair) in row.windows(2).enumerate() {
-            if let [a, b] = pair {
-                across.add(x, std::iter::once((a, b)));
-            }
+    for row in Luma::sampled(picture, 1, every(picture.height())).rows() {
+        let (blocks, _) = row.as_chunks::<BLOCK>();
+        let (next, _) = row.get(1..).unwrap_or_default().as_chunks::<BLOCK>();
+        for (block, next) in blocks.iter().zip(next) {
+            across.add_block(*block, *next);
         }
     }
     let mut down = Grid::default();
-    let every = luma.width().div_ceil(LINES).max(1);
-    for (y, (row, below)) in luma.rows().zip(luma.rows().skip(1)).enumerate() {
-        down.add(y, row.iter().zip(below).step_by(every));
+    let columns = Luma::sampled(picture, every(picture.width()), 1);
+    let pairs = columns.rows().zip(columns.rows().skip(1));
+    for (y, (row, below)) in pairs.enumerate() {
+        down.add(y, row.iter().zip(below));
     }
     f64::midpoint(across.excess(), down.excess())
 }
@@ -108,13 +108,27 @@ struct Grid {
 }
 
 impl Grid {
+    /// Steps from each value of `block` to that of `next`, its right neighbours.
+    fn add_block(&mut self, block: [u8; BLOCK], next: [u8; BLOCK]) {
+        let steps = self.steps.iter_mut().zip(block.into_iter().zip(next));
+        for ((sum, (a, b)), count) in steps.zip(&mut self.counts) {
+            *sum += f64::from(a.abs_diff(b).min(LARGEST_STEP));
+            *count += 1.0;
+        }
+    }
+
+    /// Steps between lines of which the first is the `place`-th.
     fn add<'a>(&mut self, place: usize, pairs: impl Iterator<Item = (&'a u8, &'a u8)>) {
         let phase = place % BLOCK;
-        if let (Some(sum), Some(count)) = (self.steps.get_mut(phase), self.counts.get_mut(phase)) {
-            for (a, b) in pairs {
-                *sum += f64::from(a.abs_diff(*b)).min(LARGEST_STEP);
-                *count += 1.0;
-            }
+        let (mut sum, mut count) = (0u32, 0u32);
+        for (a, b) in pairs {
+            sum = sum.saturating_add(u32::from(a.abs_diff(*b).min(LARGEST_STEP)));
+            count = count.saturating_add(1);
+        }
+        if let (Some(steps), Some(counts)) = (self.steps.get_mut(phase), self.counts.get_mut(phase))
+        {
+            *steps += f64::from(sum);
+            *counts += f64::from(count);
         }
     }
 

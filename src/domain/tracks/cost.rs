@@ -22,7 +22,7 @@ const ALIKE: f64 = 0.25;
 /// which that falls to 1/e: a face that turns or is half hidden stays where it was.
 const UNLIKE: f64 = 0.38;
 const UNLIKE_AT_ONCE: f64 = 0.5;
-const UNLIKE_FADES_S: f64 = 0.5;
+const UNLIKE_FADES_S: f64 = 2.0;
 
 /// Largest natural logarithm of the ratio of sizes, at once and a second.
 const SCALE: f64 = 0.5;
