@@ -4,14 +4,14 @@ use super::frame::Picture;
 
 /// Rec. 601 luma (0.299 R + 0.587 G + 0.114 B), rounded, row by row, no padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Luma {
+pub(super) struct Luma {
     width: usize,
     values: Vec<u8>,
 }
 
 impl Luma {
     /// Of every pixel of `picture`.
-    pub fn of(picture: &Picture) -> Self {
+    pub(super) fn of(picture: &Picture) -> Self {
         Self::sampled(picture, 1, 1)
     }
 
@@ -33,23 +33,13 @@ impl Luma {
         }
     }
 
-    /// Pixels a row, at least 1.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Rows, at least 1.
-    pub fn height(&self) -> usize {
-        self.values.len().checked_div(self.width).unwrap_or(0)
-    }
-
     /// Its rows, from the top.
-    pub fn rows(&self) -> std::slice::ChunksExact<'_, u8> {
+    pub(super) fn rows(&self) -> std::slice::ChunksExact<'_, u8> {
         self.values.chunks_exact(self.width)
     }
 
     /// All of it.
-    pub fn values(&self) -> &[u8] {
+    pub(super) fn values(&self) -> &[u8] {
         &self.values
     }
 }
@@ -94,7 +84,7 @@ mod tests {
         let rgb = vec![7, 7, 7, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255];
         let luma = Luma::of(&Picture::new(5, 1, rgb).unwrap());
         assert_eq!(luma.values(), [7, 76, 150, 29, 255]);
-        assert_eq!((luma.width(), luma.height()), (5, 1));
+        assert_eq!(luma.rows().count(), 1);
     }
 
     #[test]
@@ -102,6 +92,6 @@ mod tests {
         let rgb = (0u8..15).flat_map(|v| [v; 3]).collect();
         let sample = Luma::sampled(&Picture::new(5, 3, rgb).unwrap(), 3, 2);
         assert_eq!(sample.values(), [0, 3, 10, 13]);
-        assert_eq!((sample.width(), sample.height()), (2, 2));
+        assert_eq!(sample.rows().len(), 2);
     }
 }

@@ -12,7 +12,7 @@ pub mod coverage;
 pub mod face;
 pub mod frame;
 pub mod letterbox;
-pub mod luma;
+mod luma;
 pub mod media;
 pub mod policy;
 pub mod quality;

@@ -36,8 +36,8 @@ pub struct Look {
 }
 
 impl Look {
-    /// From this [`Look::distance`] on there is a cut. Of 506 pairs of neighbours within shots,
-    /// sampled 16 a clip, none reached it; of 1151 pairs across cuts 7 did not.
+    /// From this [`Look::distance`] on there is a cut. Of 507 pairs of neighbours within shots,
+    /// sampled 16 a clip, the farthest were 0.36 apart; of 934 across cuts the nearest 0.41.
     pub const CUT: f64 = 0.38;
 
     /// Looks at a small copy of `picture`.

@@ -129,4 +129,32 @@ mod tests {
         };
         assert!(crossed.validate().is_err());
     }
+
+    #[test]
+    fn verdicts_are_ordered_by_severity() {
+        let order = [
+            Verdict::Inconclusive,
+            Verdict::LittleEvidence,
+            Verdict::Uncertain,
+            Verdict::SubstantialEvidence,
+        ];
+        assert!(order.is_sorted_by_key(|verdict| verdict.severity()));
+        assert!(order.iter().all(|v| {
+            order
+                .iter()
+                .filter(|w| w.severity() == v.severity())
+                .count()
+                == 1
+        }));
+    }
+
+    #[test]
+    fn the_strictest_thresholds_take_the_higher_and_the_lower_bar() {
+        let t = |high, low| Thresholds {
+            substantial_evidence: Probability::new(high).unwrap(),
+            little_evidence: Probability::new(low).unwrap(),
+        };
+        assert_eq!(t(0.9, 0.2).strictest(t(0.8, 0.1)), t(0.9, 0.1));
+        assert_eq!(t(0.8, 0.1).strictest(t(0.9, 0.2)), t(0.9, 0.1));
+    }
 }

@@ -96,6 +96,32 @@ fn of_equal_scores_the_more_severe_verdict_counts() {
     assert_eq!(combined.decided_by, Some(1));
 }
 
+/// The example of `docs/policy.md`.
+#[test]
+fn the_documented_example_holds() {
+    let ballot = |score: Option<f64>, high, low| Ballot {
+        score: score.map(p),
+        thresholds: thresholds(high, low),
+    };
+    let models = [
+        ballot(Some(0.95), 0.90, 0.10),
+        ballot(Some(0.60), 0.80, 0.20),
+        ballot(Some(0.20), 0.85, 0.30),
+        ballot(None, 0.90, 0.10),
+    ];
+    for (rule, score, verdict) in [
+        (Combination::Max, 0.95, Verdict::SubstantialEvidence),
+        (Combination::Mean, 0.583, Verdict::Uncertain),
+        (Combination::NoisyOr, 0.984, Verdict::SubstantialEvidence),
+        (Combination::Vote { k: 2, of: 2 }, 0.60, Verdict::Uncertain),
+    ] {
+        let combined = rule.apply(&models).unwrap();
+        assert!((combined.score.get() - score).abs() < 5e-4, "{rule:?}");
+        assert_eq!(combined.verdict, verdict, "{rule:?}");
+    }
+    assert_eq!(Combination::Vote { k: 2, of: 4 }.apply(&models), None);
+}
+
 #[test]
 fn rules_are_read_by_name() {
     let new = Combination::new;
