@@ -4,7 +4,8 @@ use std::path::{Component, Path};
 
 use super::BundleError;
 use super::manifest::{
-    Dtype, InputKind, InputSection, Layout, Manifest, OutputKind, Pooling, ResizeMode, Size,
+    Dtype, InputKind, InputSection, Layout, Manifest, OutputKind, Pooling, ResizeMode, Rounding,
+    Size,
 };
 
 /// Largest side of a model's input, in pixels.
@@ -212,6 +213,14 @@ fn geometry(section: &InputSection) -> Result<(), Wrong> {
                 "none",
             );
         }
+    }
+    if section.resize.mode != ResizeMode::ShortestSide && section.resize.rounding == Rounding::Down
+    {
+        return wrong(
+            "input.resize.rounding",
+            "half_even unless mode is shortest_side",
+            "\"down\"",
+        );
     }
     if let Some(crop) = section.crop {
         let cropped = sides("input.crop.size", crop.size)?;

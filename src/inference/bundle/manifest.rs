@@ -195,6 +195,9 @@ pub struct Resize {
     pub size: Size,
     /// Kernel, named and behaving as Pillow's.
     pub filter: Filter,
+    /// How the side that follows from the aspect ratio becomes whole pixels.
+    #[serde(default = "half_even")]
+    pub rounding: Rounding,
     /// Value of the bars of `letterbox`, in every channel.
     #[serde(default)]
     pub pad: u8,
@@ -204,12 +207,30 @@ pub struct Resize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResizeMode {
-    /// Kept; the shorter side becomes `size`, the other is rounded half to even.
+    /// Kept; the shorter side becomes `size`, the other is rounded as `rounding` says.
     ShortestSide,
     /// Given up; the picture becomes `size`.
     Stretch,
     /// Kept; the picture fits into `size`, bars fill the rest.
     Letterbox,
+}
+
+/// How a number of pixels becomes whole. Frameworks differ, and one pixel moves the whole picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// To the nearest, halves to the even neighbour: Python's `int(round(value))`.
+    HalfEven,
+    /// The fraction is dropped: Python's `int(value)`.
+    Down,
+}
+
+fn half_even() -> Rounding {
+    Rounding::HalfEven
+}
+
+fn down() -> Rounding {
+    Rounding::Down
 }
 
 /// `224` or `[width, height]`.
@@ -258,13 +279,17 @@ pub struct Crop {
     pub mode: CropMode,
     /// Pixels: one number, or width and height.
     pub size: Size,
+    /// How half of an odd remainder, which is cut off on the left and at the top, becomes whole
+    /// pixels.
+    #[serde(default = "down")]
+    pub rounding: Rounding,
 }
 
 /// Where to cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CropMode {
-    /// In the middle; an odd remainder goes to the right and to the bottom.
+    /// In the middle; of an odd remainder `rounding` says what goes where.
     Center,
 }
 

@@ -259,6 +259,16 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "size = [256, 224]",
         &["input.crop.size", "256"],
     ),
+    (
+        "mode = \"shortest_side\", size = 224",
+        "mode = \"stretch\", rounding = \"down\", size = 224",
+        &["input.resize.rounding", "shortest_side"],
+    ),
+    (
+        "filter = \"bicubic\"",
+        "filter = \"bicubic\", rounding = \"up\"",
+        &["rounding", "half_even", "down"],
+    ),
     ("crop = {", "#", &["input.crop"]),
     (
         "scale = 0.00392156862745098",

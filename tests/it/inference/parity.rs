@@ -146,6 +146,10 @@ fn every_mode_and_filter_is_as_pillows() {
             "crop = { mode = \"center\", size = 96 }\n",
         ),
         (
+            format!("{kept}, filter = \"bilinear\", rounding = \"down\""),
+            "crop = { mode = \"center\", size = [93, 89], rounding = \"half_even\" }\n",
+        ),
+        (
             "mode = \"stretch\", size = [96, 80], filter = \"box\"".to_owned(),
             "",
         ),
