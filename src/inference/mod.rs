@@ -10,6 +10,7 @@ pub mod head;
 pub mod model;
 pub mod pool;
 pub mod preprocess;
+mod protobuf;
 pub mod readout;
 pub mod registry;
 pub mod session;
