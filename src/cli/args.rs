@@ -28,7 +28,7 @@ pub enum Command {
     Serve(ServeArgs),
     /// Score files.
     Score(ScoreArgs),
-    /// List, show or verify model bundles.
+    /// List, show, verify or import model bundles.
     Models(ModelsArgs),
     /// Check everything that a server needs; fails when something configured is unusable.
     Doctor,
@@ -104,6 +104,40 @@ pub enum ModelsAction {
         /// The bundle's name; all when absent.
         name: Option<String>,
     },
+    /// Make a bundle of an ONNX export with Hugging Face's or timm's configuration.
+    Import(ImportArgs),
+}
+
+/// `jaga models import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Folder with an .onnx file, `config.json` and, but for timm, `preprocessor_config.json`.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The bundle's name; the folder's when absent.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The .onnx file within DIR; model.onnx, or the only one, when absent.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// What the model answers.
+    #[arg(long, default_value = "ai_generated", value_name = "NAME")]
+    pub question: String,
+    /// The label that means synthetic, or its index; needed when the labels don't say it clearly.
+    #[arg(long, value_name = "NAME|INDEX", allow_hyphen_values = true)]
+    pub synthetic_label: Option<String>,
+    /// SPDX expression of the weights' licence; that of DIR/README.md when absent.
+    #[arg(long, value_name = "SPDX")]
+    pub license: Option<String>,
+    /// Version that reports show.
+    #[arg(long, default_value = "1.0.0", value_name = "VERSION")]
+    pub model_version: String,
+    /// Folder of bundles to put it in; the first configured one when absent.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Don't load it into ONNX Runtime and run it once.
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// `jaga bench`

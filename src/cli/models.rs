@@ -1,5 +1,7 @@
 //! `jaga models`
 
+mod import;
+
 use std::io::Write;
 
 use comfy_table::{Table, presets};
@@ -12,7 +14,7 @@ use crate::inference::registry::{self, Selection};
 use crate::inference::{Bundle, Registry, Runtime};
 use crate::pipeline::AnalyzeError;
 
-/// Lists, shows or verifies bundles.
+/// Lists, shows, verifies or imports bundles.
 pub(super) fn run(
     config: &Config,
     args: &ModelsArgs,
@@ -22,6 +24,7 @@ pub(super) fn run(
         ModelsAction::List => list(config, out),
         ModelsAction::Show { name } => show(config, name, out),
         ModelsAction::Verify { name } => verify(config, name.as_deref(), out),
+        ModelsAction::Import(args) => import::run(config, args, out),
     }
 }
 

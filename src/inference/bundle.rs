@@ -16,7 +16,9 @@ use sha2::{Digest, Sha256};
 
 use super::head::Head;
 pub use external::ExternalTensor;
+pub(super) use external::{MAX_DEPTH, external_tensors};
 pub use files::BundleFile;
+pub(super) use files::hexadecimal;
 pub use manifest::{Manifest, Status};
 
 /// The file that makes a folder a bundle.

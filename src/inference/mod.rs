@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod config;
 pub mod error;
 pub mod head;
+pub mod import;
 pub mod model;
 pub mod pool;
 pub mod preprocess;

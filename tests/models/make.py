@@ -17,6 +17,21 @@ All take a batch of 2x2 pictures. `m` is the mean of the picture's values as the
 | nan.onnx | x float32 [batch, 3, 2, 2] | logit [batch] = log(−1 − |m|), which is NaN |
 | external.onnx, external.data | as slow.onnx | as slow.onnx, its weights in the second file |
 | slow.onnx | x float32 [batch, 3, 2, 2] | logit [batch], the sum of 64 chained products |
+
+Those named import_… have the borders of exports that `jaga models import` meets, and open sides.
+
+| file | input | output |
+| --- | --- | --- |
+| import_logits.onnx | pixel_values float32, all axes named | logits [batch, 2] = (r + 2g + 4b, 0) |
+| import_softmax.onnx | pixels float32 [1, 8, 8, 3] | scores [1, 2], the softmax of the same |
+| import_sigmoid.onnx | pixel_values float32 [batch, 3, h, w] | probability [batch, 1], the sigmoid of its first |
+| import_number.onnx | pixel_values float32 [batch, 3, h, w] | logits [batch, 1], its first |
+| import_uint8.onnx | pixel_values uint8 [batch, 3, 8, 8] | logits [batch, 2] |
+| import_half.onnx | pixel_values float16 [batch, 3, 8, 8] | logits float16 [batch, 2] |
+| import_quantised.onnx | pixel_values float32 [batch, 3, 8, 8] | logits [batch, 2], quantised at run time |
+| import_two_inputs.onnx | pixel_values, input_ids | logits [batch, 2] |
+| import_clip.onnx | pixel_values float32 [batch, 3, 8, 8] | logits [batch, 2], clipped to 0..1 |
+| import_external.onnx, import_external.data | as import_logits.onnx | its weights in the second file |
 """
 
 import sys
@@ -133,11 +148,65 @@ def slow_model(folder):
                     location="external.data", size_threshold=1024)
 
 
+def import_models(folder):
+    weights = constant("weights", [[1.0, 0.0], [2.0, 0.0], [4.0, 0.0]])
+    first = constant("weights", [[1.0], [2.0], [4.0]])
+    half = constant("weights", [[1.0, 0.0], [2.0, 0.0], [4.0, 0.0]], np.float16)
+    open_sides, fixed = ["batch", 3, "h", "w"], ["batch", 3, 8, 8]
+
+    def write(name, shape, out, tail=(), *, x="pixel_values", y="logits", kind=FLOAT, layout="NCHW",
+              values=weights, more=()):
+        axes = [2, 3] if layout == "NCHW" else [1, 2]
+        floats = kind if kind != UINT8 else FLOAT
+        nodes = [helper.make_node("Cast", [x], ["float"], to=FLOAT)] if kind == UINT8 else []
+        nodes.append(helper.make_node("ReduceMean", ["float" if nodes else x], ["rgb"], axes=axes, keepdims=0))
+        scores = f"{y}_scores" if tail else y
+        nodes.append(helper.make_node("MatMul", ["rgb", "weights"], [scores]))
+        nodes.extend(helper.make_node(kind_of, [scores], [y], **more_of) for kind_of, more_of in tail)
+        inputs = [helper.make_tensor_value_info(x, kind, shape), *more]
+        graph = helper.make_graph(nodes, name, inputs,
+                                  [helper.make_tensor_value_info(y, floats, out)], [values])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
+                                  producer_name="jaga", ir_version=8)
+        onnx.checker.check_model(model)
+        (folder / f"import_{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+        return model
+
+    names = ["batch_size", "num_channels", "height", "width"]
+    logits = write("logits", names, ["batch_size", 2])
+    write("softmax", [1, 8, 8, 3], [1, 2], [("Softmax", {"axis": -1})], x="pixels", y="scores",
+          layout="NHWC")
+    write("sigmoid", open_sides, ["batch", 1], [("Sigmoid", {})], y="probability", values=first)
+    write("number", open_sides, ["batch", 1], values=first)
+    write("uint8", fixed, ["batch", 2], kind=UINT8)
+    write("half", fixed, ["batch", 2], kind=TensorProto.FLOAT16, values=half)
+    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"])
+    write("two_inputs", open_sides, ["batch", 2], more=[ids])
+    write("clip", fixed, ["batch", 2], [("Clip", {})])
+    quantised_import(folder, fixed)
+    onnx.save_model(logits, folder / "import_external.onnx", save_as_external_data=True,
+                    location="import_external.data", size_threshold=0)
+
+
+def quantised_import(folder, shape):
+    nodes = [
+        helper.make_node("ReduceMean", ["pixel_values"], ["rgb"], axes=[2, 3], keepdims=0),
+        helper.make_node("DynamicQuantizeLinear", ["rgb"], ["quantised", "scale", "zero"]),
+        helper.make_node("MatMulInteger", ["quantised", "weights", "zero"], ["whole"]),
+        helper.make_node("Cast", ["whole"], ["float"], to=FLOAT),
+        helper.make_node("Mul", ["float", "scale"], ["logits"]),
+    ]
+    save(folder, "import_quantised", nodes, [constant("weights", [[1, 0], [2, 0], [4, 0]], np.int8)],
+         ("pixel_values", FLOAT, shape), ("logits", FLOAT, ["batch", 2]))
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     # Saving appends to weights that are there.
-    (folder / "external.data").unlink(missing_ok=True)
-    for make in (logit_models, probability_model, softmax_model, tokens_model, nan_model, slow_model):
+    for name in ("external.data", "import_external.data"):
+        (folder / name).unlink(missing_ok=True)
+    for make in (logit_models, probability_model, softmax_model, tokens_model, nan_model, slow_model,
+                 import_models):
         make(folder)
 
 

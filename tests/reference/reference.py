@@ -31,6 +31,15 @@ def run_preprocess_raw(arguments):
     arguments.tensor.write_bytes(preprocess.tensor(image, section).astype("<f4").tobytes())
 
 
+def run_export(arguments):
+    import exports
+
+    for path in arguments.image:
+        with Image.open(path) as image:
+            tensor = exports.tensor(arguments.folder, image.convert("RGB"))
+        (arguments.out / f"{path.stem}.f32").write_bytes(tensor.astype("<f4").tobytes())
+
+
 def run_score(arguments):
     from bundle import Bundle
 
@@ -65,6 +74,12 @@ def main():
     command.add_argument("height", type=int)
     command.add_argument("tensor", type=Path, help="where to write little-endian float32")
     command.set_defaults(run=run_preprocess_raw)
+
+    command = commands.add_parser("export", help="OUT/STEM.f32, NCHW, by the JSON of an export")
+    command.add_argument("--folder", type=Path, required=True)
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("image", type=Path, nargs="+")
+    command.set_defaults(run=run_export)
 
     command = commands.add_parser("score", help="a JSON line a picture")
     command.add_argument("--bundle", type=Path, required=True)

@@ -1,5 +1,7 @@
 //! The program: what it prints where, and how it ends.
 
+mod import;
+
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 

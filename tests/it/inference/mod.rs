@@ -7,6 +7,7 @@
     reason = "a test that can't go on stops, and says what it measured"
 )]
 
+pub(crate) mod import;
 mod parity;
 mod real;
 pub(crate) mod support;
