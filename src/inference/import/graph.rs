@@ -245,3 +245,6 @@ fn messages(message: &[u8], wanted: u64) -> impl Iterator<Item = Result<&[u8], N
         Err(error) => Some(Err(error)),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ impl Export {
         export
     }
 
-    /// A detector by ViT.
+    /// A detector of the plainest kind.
     pub(crate) fn vit() -> Self {
         Self::new("import_logits.onnx", &config(), Some(&processor()))
     }
@@ -100,7 +100,7 @@ pub(crate) fn config() -> Value {
     })
 }
 
-/// `preprocessor_config.json` of ViT, as transformers writes it.
+/// `preprocessor_config.json` of the plainest processor, as transformers writes it.
 pub(crate) fn processor() -> Value {
     json!({
         "do_normalize": true,
@@ -117,8 +117,8 @@ pub(crate) fn processor() -> Value {
 
 /// `of` with the keys of `changes`; one that is null goes.
 pub(crate) fn with(of: &Value, changes: &Value) -> Value {
-    let mut changed = of.clone();
-    let map = changed.as_object_mut().unwrap();
+    let mut result = of.clone();
+    let map = result.as_object_mut().unwrap();
     for (key, value) in changes.as_object().unwrap() {
         if value.is_null() {
             map.remove(key);
@@ -126,5 +126,5 @@ pub(crate) fn with(of: &Value, changes: &Value) -> Value {
             map.insert(key.clone(), value.clone());
         }
     }
-    changed
+    result
 }

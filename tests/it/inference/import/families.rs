@@ -11,216 +11,38 @@ use jaga::inference::bundle::manifest::{Color, Filter, ResizeMode};
 use jaga::inference::preprocess::Preprocessor;
 use serde_json::{Value, json};
 
-use super::{Export, config, processor, with};
+use super::{Export, config, with};
 use crate::inference::support::{Numbers, python, reference};
 
 /// Largest difference of a normalised value; float32 lies on both sides.
 const TOLERANCE: f64 = 1e-5;
 
 /// Where one pixel of the longer side, or of an odd remainder, shows.
-const SIZES: [(u32, u32); 4] = [(640, 480), (361, 642), (1280, 719), (300, 301)];
+const SIZES: [(u32, u32); 4] = [(640, 480), (361, 642), (801, 449), (300, 301)];
 
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 const HALF: [f64; 3] = [0.5, 0.5, 0.5];
-const FACTOR: f64 = 0.003_921_568_627_450_98;
 
-/// `preprocessor_config.json` as published models of each family have it.
-fn hugging_face() -> Vec<(&'static str, Value)> {
-    let vit = processor();
-    let clip = json!({
-        "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_convert_rgb": true,
-        "do_normalize": true, "do_rescale": true, "do_resize": true,
-        "image_mean": [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        "image_processor_type": "CLIPImageProcessor",
-        "image_std": [0.268_629_54, 0.261_302_58, 0.275_777_11],
-        "resample": 3, "rescale_factor": FACTOR, "size": {"shortest_edge": 224}
-    });
-    let convnext = json!({
-        "crop_pct": 0.875, "do_normalize": true, "do_rescale": true, "do_resize": true,
-        "image_mean": IMAGENET_MEAN, "image_processor_type": "ConvNextImageProcessor",
-        "image_std": IMAGENET_STD, "resample": 3, "rescale_factor": FACTOR,
-        "size": {"shortest_edge": 224}
-    });
-    let efficientnet = json!({
-        "crop_size": {"height": 289, "width": 289}, "do_center_crop": false, "do_normalize": true,
-        "do_rescale": true, "do_resize": true, "image_mean": IMAGENET_MEAN,
-        "image_processor_type": "EfficientNetImageProcessor",
-        "image_std": [0.478_539_44, 0.473_286_4, 0.474_341_63], "include_top": true, "resample": 0,
-        "rescale_factor": FACTOR, "rescale_offset": false, "size": {"height": 224, "width": 224}
-    });
-    let mobilenet = json!({
-        "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_normalize": true,
-        "do_rescale": true, "do_resize": true, "image_mean": HALF,
-        "image_processor_type": "MobileNetV2ImageProcessor", "image_std": HALF, "resample": 2,
-        "rescale_factor": FACTOR, "size": {"shortest_edge": 256}
-    });
-    vec![
-        ("vit", vit.clone()),
-        (
-            "vit, before version 4.26",
-            json!({
-                "do_normalize": true, "do_resize": true,
-                "feature_extractor_type": "ViTFeatureExtractor", "image_mean": HALF,
-                "image_std": HALF, "resample": 2, "size": 224
-            }),
-        ),
-        (
-            "vit, fast",
-            with(
-                &vit,
-                &json!({
-                    "image_processor_type": "ViTImageProcessorFast", "crop_size": null,
-                    "default_to_square": true, "device": null, "data_format": "channels_first"
-                }),
-            ),
-        ),
-        (
-            "swin",
-            with(
-                &vit,
-                &json!({
-                    "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD, "resample": 3,
-                    "size": {"height": 256, "width": 192}
-                }),
-            ),
-        ),
-        (
-            "beit",
-            with(
-                &vit,
-                &json!({
-                    "image_processor_type": "BeitImageProcessor", "do_center_crop": false,
-                    "crop_size": {"height": 224, "width": 224}, "do_reduce_labels": false, "resample": 2
-                }),
-            ),
-        ),
-        (
-            "deit",
-            with(
-                &clip,
-                &json!({
-                    "image_processor_type": "DeiTImageProcessor", "size": {"height": 256, "width": 256},
-                    "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD
-                }),
-            ),
-        ),
-        (
-            "siglip",
-            with(
-                &vit,
-                &json!({
-                    "image_processor_type": "SiglipImageProcessor", "resample": 3,
-                    "processor_class": "SiglipProcessor", "do_convert_rgb": null
-                }),
-            ),
-        ),
-        ("clip", clip.clone()),
-        (
-            "clip, before version 4.26",
-            json!({
-                "crop_size": 224, "do_center_crop": true, "do_normalize": true, "do_resize": true,
-                "feature_extractor_type": "CLIPFeatureExtractor", "image_mean": HALF,
-                "image_std": HALF, "resample": 3, "size": 224
-            }),
-        ),
-        (
-            "bit, odd crop",
-            with(
-                &clip,
-                &json!({
-                    "image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 256},
-                    "crop_size": {"height": 223, "width": 225}
-                }),
-            ),
-        ),
-        ("convnext", convnext.clone()),
-        (
-            "convnext, crop_pct absent",
-            with(&convnext, &json!({"crop_pct": null, "resample": 2})),
-        ),
-        (
-            "convnext, an int",
-            with(&convnext, &json!({"size": 240, "crop_pct": 0.95})),
-        ),
-        (
-            "convnext, 384",
-            with(&convnext, &json!({"size": {"shortest_edge": 384}})),
-        ),
-        (
-            "resnet",
-            with(
-                &convnext,
-                &json!({"image_processor_type": "ConvNextFeatureExtractor", "resample": 2}),
-            ),
-        ),
-        ("efficientnet", efficientnet.clone()),
-        (
-            "efficientnet, offset",
-            with(
-                &efficientnet,
-                &json!({
-                    "rescale_offset": true, "rescale_factor": 1.0 / 127.5, "include_top": false,
-                    "do_center_crop": true, "size": {"height": 346, "width": 346}, "resample": 3
-                }),
-            ),
-        ),
-        (
-            "efficientnet, offset and top without mean",
-            with(
-                &efficientnet,
-                &json!({
-                    "rescale_offset": true, "rescale_factor": 1.0 / 127.5, "do_normalize": false
-                }),
-            ),
-        ),
-        ("mobilenet v2", mobilenet.clone()),
-        (
-            "mobilenet v1, sides",
-            with(
-                &mobilenet,
-                &json!({
-                    "image_processor_type": "MobileNetV1ImageProcessor",
-                    "size": {"height": 250, "width": 260}
-                }),
-            ),
-        ),
-        (
-            "mobilevit",
-            json!({
-                "crop_size": {"height": 256, "width": 256}, "do_center_crop": true,
-                "do_flip_channel_order": true, "do_resize": true,
-                "image_processor_type": "MobileViTImageProcessor", "resample": 3,
-                "do_rescale": true, "rescale_factor": FACTOR, "size": {"shortest_edge": 288}
-            }),
-        ),
-        (
-            "not rescaled",
-            with(
-                &vit,
-                &json!({
-                    "do_rescale": false, "image_mean": 127.5, "image_std": [127.5, 127.0, 128.0]
-                }),
-            ),
-        ),
-        (
-            "not normalized, lanczos",
-            with(
-                &vit,
-                &json!({"do_normalize": false, "resample": 1, "size": [200, 210]}),
-            ),
-        ),
-        ("box", with(&vit, &json!({"resample": 4}))),
-        ("hamming", with(&vit, &json!({"resample": 5}))),
-        (
-            "a class by the model's type",
-            with(&vit, &json!({"image_processor_type": null})),
-        ),
-    ]
+/// `preprocessor_config.json` as published models of each family have it: `of` names the base that
+/// `with` changes.
+fn hugging_face() -> Vec<(String, Value)> {
+    let cases: Value = serde_json::from_str(include_str!("processors.json")).unwrap();
+    let case = |case: &Value| {
+        let base = &cases["bases"][case["of"].as_str().unwrap()];
+        let name = case["name"].as_str().unwrap().to_owned();
+        (name, with(base, &case["with"]))
+    };
+    cases["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(case)
+        .collect()
 }
 
 /// timm's `pretrained_cfg`, of `resnet50.a1_in1k`, and as it varies.
-fn timm() -> Vec<(&'static str, Value)> {
+fn timm() -> Vec<(String, Value)> {
     let resnet = json!({
         "tag": "a1_in1k", "custom_load": false, "input_size": [3, 224, 224],
         "test_input_size": [3, 288, 288], "fixed_input_size": false, "interpolation": "bicubic",
@@ -229,20 +51,20 @@ fn timm() -> Vec<(&'static str, Value)> {
         "classifier": "fc"
     });
     vec![
-        ("timm", resnet.clone()),
+        ("timm".to_owned(), resnet.clone()),
         (
-            "timm, defaults",
+            "timm, defaults".to_owned(),
             json!({"input_size": [3, 225, 225], "num_classes": 2}),
         ),
         (
-            "timm, whole",
+            "timm, whole".to_owned(),
             with(
                 &resnet,
                 &json!({"crop_pct": 1.0, "interpolation": "bilinear", "mean": HALF, "std": HALF}),
             ),
         ),
         (
-            "timm, squash",
+            "timm, squash".to_owned(),
             with(
                 &resnet,
                 &json!({"crop_mode": "squash", "crop_pct": 0.9, "input_size": [3, 224, 193]}),
@@ -269,19 +91,17 @@ fn noise(width: u32, height: u32) -> Picture {
 
 /// Pictures with their files, which the reference reads.
 fn pictures(folder: &Path) -> Vec<(OsString, Picture)> {
-    let mut all = Vec::new();
-    for (width, height) in SIZES {
-        for (name, picture) in [
-            ("gradient", gradient(width, height)),
-            ("noise", noise(width, height)),
-        ] {
-            let path = folder.join(format!("{name}-{width}x{height}.ppm"));
-            let head = format!("P6 {width} {height} 255\n");
-            fs::write(&path, [head.as_bytes(), picture.rgb()].concat()).unwrap();
-            all.push((path.into_os_string(), picture));
-        }
-    }
-    all
+    let [(width, height), ..] = SIZES;
+    let mut all = vec![("gradient", gradient(width, height))];
+    all.extend(SIZES.map(|(width, height)| ("noise", noise(width, height))));
+    let written = all.into_iter().map(|(name, picture)| {
+        let (width, height) = (picture.width(), picture.height());
+        let path = folder.join(format!("{name}-{width}x{height}.ppm"));
+        let head = format!("P6 {width} {height} 255\n");
+        fs::write(&path, [head.as_bytes(), picture.rgb()].concat()).unwrap();
+        (path.into_os_string(), picture)
+    });
+    written.collect()
 }
 
 fn floats(bytes: &[u8]) -> Vec<f64> {

@@ -14,150 +14,147 @@ fn refused(export: &Export, words: &[&str]) {
     }
 }
 
+/// What is changed in a sound `preprocessor_config.json`, and what is said of it.
+const PROCESSORS: &[(&str, &str)] = &[
+    (r#"{"do_resize": false}"#, "do_resize must be true"),
+    (
+        r#"{"do_pad": true}"#,
+        "do_pad must be false: a bundle has no such step; it is true",
+    ),
+    (
+        r#"{"do_thumbnail": 1}"#,
+        "do_thumbnail must be true or false; it is 1",
+    ),
+    (
+        r#"{"do_flip_channel_order": true}"#,
+        "do_flip_channel_order must be false",
+    ),
+    (
+        r#"{"do_center_crop": true, "crop_size": 224}"#,
+        "do_center_crop must be false",
+    ),
+    (
+        r#"{"auto_map": {"AutoImageProcessor": "evil.Processor"}}"#,
+        "auto_map must be absent",
+    ),
+    (
+        r#"{"image_processor_type": "Swin2SRImageProcessor"}"#,
+        "image_processor_type must be one of ViTImageProcessor, ",
+    ),
+    (
+        r#"{"image_processor_type": 7}"#,
+        "image_processor_type must be a text; it is 7",
+    ),
+    (
+        r#"{"resample": null}"#,
+        "resample must be there; it is missing",
+    ),
+    (r#"{"resample": 6}"#, "resample must be 0..=5"),
+    (r#"{"resample": "bilinear"}"#, "resample must be 0..=5"),
+    (
+        r#"{"resample": 1, "image_processor_type": "ViTImageProcessorFast"}"#,
+        "resample must be another filter",
+    ),
+    (r#"{"size": null}"#, "size must be there; it is missing"),
+    (r#"{"size": 0}"#, "size must be a number of 1..=4096"),
+    (r#"{"size": -224}"#, "size must be a number of 1..=4096"),
+    (r#"{"size": 4097}"#, "size must be a number of 1..=4096"),
+    (r#"{"size": 1e+300}"#, "size must be a number of 1..=4096"),
+    (r#"{"size": 224.5}"#, "size must be a number of 1..=4096"),
+    (r#"{"size": [224]}"#, "size must be a number of 1..=4096"),
+    (
+        r#"{"size": {"height": 224}}"#,
+        "size must be a number of 1..=4096",
+    ),
+    (
+        r#"{"size": {"shortest_edge": 224}}"#,
+        "size must be {height, width} for this processor",
+    ),
+    (
+        r#"{"size": {"longest_edge": 224}}"#,
+        "size must be a number of 1..=4096",
+    ),
+    (
+        r#"{"size": {"height": 224, "width": 224, "longest_edge": 9}}"#,
+        "size must be a number",
+    ),
+    (
+        r#"{"image_processor_type": "SiglipImageProcessor", "size": 224}"#,
+        "size must be {height, width}",
+    ),
+    (
+        r#"{"image_processor_type": "BeitImageProcessor"}"#,
+        "do_center_crop must be there",
+    ),
+    (
+        r#"{"image_processor_type": "CLIPImageProcessor", "crop_size": 224, "size": 224, "do_center_crop": false}"#,
+        "size must be {height, width} without a crop",
+    ),
+    (
+        r#"{"image_processor_type": "CLIPImageProcessor", "crop_size": 224, "size": 223}"#,
+        "crop_size must be at most size, which leaves 223x223",
+    ),
+    (
+        r#"{"image_processor_type": "CLIPImageProcessor", "crop_size": {"shortest_edge": 9}, "size": 224}"#,
+        "crop_size must be a number or {height, width}",
+    ),
+    (
+        r#"{"image_processor_type": "ConvNextImageProcessor", "size": 224, "crop_pct": 1.2}"#,
+        "crop_pct must be above 0, at most 1",
+    ),
+    (
+        r#"{"image_processor_type": "ConvNextImageProcessor", "size": 224, "crop_pct": 0}"#,
+        "crop_pct must be above 0",
+    ),
+    (
+        r#"{"image_processor_type": "ConvNextImageProcessor", "size": 224, "crop_pct": 1e-300}"#,
+        "crop_pct must be above 0, at most 1, and leave sides",
+    ),
+    (
+        r#"{"image_processor_type": "ConvNextImageProcessor", "size": {"height": 9, "width": 9}}"#,
+        "size must be a number or {shortest_edge}",
+    ),
+    (
+        r#"{"do_rescale": "yes"}"#,
+        "do_rescale must be true or false; it is \"yes\"",
+    ),
+    (
+        r#"{"rescale_factor": 0}"#,
+        "rescale_factor must be other than 0",
+    ),
+    (
+        r#"{"rescale_factor": [1]}"#,
+        "rescale_factor must be a number",
+    ),
+    (r#"{"image_mean": null}"#, "image_mean must be there"),
+    (
+        r#"{"image_mean": [0.5, 0.5]}"#,
+        "image_mean must be a number or a list of 3",
+    ),
+    (
+        r#"{"image_mean": [0.5, 0.5, "x"]}"#,
+        "image_mean must be a number or a list of 3",
+    ),
+    (
+        r#"{"image_std": [0.5, 0.5, 0]}"#,
+        "image_std must be above 0",
+    ),
+    (r#"{"image_std": -1}"#, "image_std must be above 0"),
+    (
+        r#"{"image_processor_type": "EfficientNetImageProcessor", "do_normalize": false, "image_std": null}"#,
+        "image_std must be there",
+    ),
+    (
+        r#"{"image_processor_type": "MobileViTImageProcessor", "crop_size": 9}"#,
+        "do_normalize must be false",
+    ),
+];
+
 #[test]
 fn preprocessing_that_a_bundle_can_not_say() {
-    let convnext = json!({"image_processor_type": "ConvNextImageProcessor", "size": 224});
-    let clip = json!({"image_processor_type": "CLIPImageProcessor", "crop_size": 224});
-    let and = |of: &Value, more: Value| with(of, &more);
-    let cases: &[(Value, &str)] = &[
-        (json!({"do_resize": false}), "do_resize must be true"),
-        (
-            json!({"do_pad": true}),
-            "do_pad must be false: a bundle has no such step; it is true",
-        ),
-        (
-            json!({"do_thumbnail": 1}),
-            "do_thumbnail must be true or false; it is 1",
-        ),
-        (
-            json!({"do_flip_channel_order": true}),
-            "do_flip_channel_order must be false",
-        ),
-        (
-            json!({"do_center_crop": true, "crop_size": 224}),
-            "do_center_crop must be false",
-        ),
-        (
-            json!({"auto_map": {"AutoImageProcessor": "evil.Processor"}}),
-            "auto_map must be absent",
-        ),
-        (
-            json!({"image_processor_type": "Swin2SRImageProcessor"}),
-            "image_processor_type must be one of ViTImageProcessor, ",
-        ),
-        (
-            json!({"image_processor_type": 7}),
-            "image_processor_type must be a text; it is 7",
-        ),
-        (
-            json!({"resample": null}),
-            "resample must be there; it is missing",
-        ),
-        (json!({"resample": 6}), "resample must be 0..=5"),
-        (json!({"resample": "bilinear"}), "resample must be 0..=5"),
-        (
-            json!({"resample": 1, "image_processor_type": "ViTImageProcessorFast"}),
-            "resample must be another filter",
-        ),
-        (json!({"size": null}), "size must be there; it is missing"),
-        (json!({"size": 0}), "size must be a number of 1..=4096"),
-        (json!({"size": -224}), "size must be a number of 1..=4096"),
-        (json!({"size": 4097}), "size must be a number of 1..=4096"),
-        (json!({"size": 1e300}), "size must be a number of 1..=4096"),
-        (json!({"size": 224.5}), "size must be a number of 1..=4096"),
-        (json!({"size": [224]}), "size must be a number of 1..=4096"),
-        (
-            json!({"size": {"height": 224}}),
-            "size must be a number of 1..=4096",
-        ),
-        (
-            json!({"size": {"shortest_edge": 224}}),
-            "size must be {height, width} for this processor",
-        ),
-        (
-            json!({"size": {"longest_edge": 224}}),
-            "size must be a number of 1..=4096",
-        ),
-        (
-            json!({"size": {"height": 224, "width": 224, "longest_edge": 9}}),
-            "size must be a number",
-        ),
-        (
-            json!({"image_processor_type": "SiglipImageProcessor", "size": 224}),
-            "size must be {height, width}",
-        ),
-        (
-            json!({"image_processor_type": "BeitImageProcessor"}),
-            "do_center_crop must be there",
-        ),
-        (
-            and(&clip, json!({"size": 224, "do_center_crop": false})),
-            "size must be {height, width} without a crop",
-        ),
-        (
-            and(&clip, json!({"size": 223})),
-            "crop_size must be at most size, which leaves 223x223",
-        ),
-        (
-            and(
-                &clip,
-                json!({"size": 224, "crop_size": {"shortest_edge": 9}}),
-            ),
-            "crop_size must be a number or {height, width}",
-        ),
-        (
-            and(&convnext, json!({"crop_pct": 1.2})),
-            "crop_pct must be above 0, at most 1",
-        ),
-        (
-            and(&convnext, json!({"crop_pct": 0})),
-            "crop_pct must be above 0",
-        ),
-        (
-            and(&convnext, json!({"crop_pct": 1e-300})),
-            "crop_pct must be above 0, at most 1, and leave sides",
-        ),
-        (
-            and(&convnext, json!({"size": {"height": 9, "width": 9}})),
-            "size must be a number or {shortest_edge}",
-        ),
-        (
-            json!({"do_rescale": "yes"}),
-            "do_rescale must be true or false; it is \"yes\"",
-        ),
-        (
-            json!({"rescale_factor": 0}),
-            "rescale_factor must be other than 0",
-        ),
-        (
-            json!({"rescale_factor": [1]}),
-            "rescale_factor must be a number",
-        ),
-        (json!({"image_mean": null}), "image_mean must be there"),
-        (
-            json!({"image_mean": [0.5, 0.5]}),
-            "image_mean must be a number or a list of 3",
-        ),
-        (
-            json!({"image_mean": [0.5, 0.5, "x"]}),
-            "image_mean must be a number or a list of 3",
-        ),
-        (
-            json!({"image_std": [0.5, 0.5, 0]}),
-            "image_std must be above 0",
-        ),
-        (json!({"image_std": -1}), "image_std must be above 0"),
-        (
-            json!({"image_processor_type": "EfficientNetImageProcessor", "do_normalize": false, "image_std": null}),
-            "image_std must be there",
-        ),
-        (
-            json!({"image_processor_type": "MobileViTImageProcessor", "crop_size": 9}),
-            "do_normalize must be false",
-        ),
-    ];
-    for (changes, words) in cases {
-        let processor = with(&processor(), changes);
+    for (changes, words) in PROCESSORS {
+        let changes: Value = serde_json::from_str(changes).unwrap();
+        let processor = with(&processor(), &changes);
         let export = Export::new("import_logits.onnx", &config(), Some(&processor));
         refused(&export, &[PROCESSOR, words]);
     }
