@@ -7,7 +7,9 @@
     reason = "a test that can't go on stops, and says what it measured"
 )]
 
+mod heads;
 mod parity;
 mod real;
 pub(crate) mod support;
 mod tiny;
+mod windows;
