@@ -3,8 +3,9 @@
 
 Usage: make.py [FOLDER]     (default: the folder of this script)
 
-All take a batch of 2x2 pictures. `m` is the mean of the picture's values as the graph sees them,
-`r`, `g`, `b` the means of its channels.
+All take a batch of 2x2 pictures, or of windows of three of them, except open.onnx. `m` is the mean of
+the picture's values as the graph sees them, `r`, `g`, `b` the means of its channels; in a window
+`r_t`, … are those of picture t = 0, 1, 2.
 
 | file | input | output |
 | --- | --- | --- |
@@ -15,6 +16,12 @@ All take a batch of 2x2 pictures. `m` is the mean of the picture's values as the
 | tokens.onnx | x float32 [batch, 3, 2, 2] | tokens [batch, 2, 3] = (r, g, b), (2r, 0, 0) |
 | single.onnx | x float32 [1, 3, 2, 2] | logit [1] = r + 2g + 4b |
 | nan.onnx | x float32 [batch, 3, 2, 2] | logit [batch] = log(−1 − |m|), which is NaN |
+| heads.onnx | x float32 [batch, 3, 2, 2] | logit, scores and tokens as above; probability [batch, 1] = m / 255; doubtful [batch] = log(200 − m), NaN for bright pictures |
+| half.onnx | x float16 [batch, 3, 2, 2] | logit float32 [batch] = r + 2g + 4b; rounded float16 [batch, 1], the same |
+| window_ncthw.onnx | x float32 [batch, 3, 3, 2, 2] | logit [batch] = Σ (t + 1)(r_t + 2g_t + 4b_t) |
+| window_ntchw.onnx | the same, [batch, time, channels, 2, 2] | the same |
+| window_uint8.onnx | x uint8, otherwise as window_ntchw.onnx | the same |
+| open.onnx | x float32 [1, 3, height, width] | grey [1, 1, height, width] = mean of the channels; once, twice, minus = x, 2x, −x |
 | external.onnx, external.data | as slow.onnx | as slow.onnx, its weights in the second file |
 | slow.onnx | x float32 [batch, 3, 2, 2] | logit [batch], the sum of 64 chained products |
 
@@ -42,20 +49,20 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
-FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
+FLOAT, FLOAT16, UINT8 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8
 
 
 def constant(name, values, dtype=np.float32):
     return numpy_helper.from_array(np.asarray(values, dtype=dtype), name)
 
 
-def save(folder, name, nodes, constants, x, y):
-    """`x` and `y` are (name, element type, shape)."""
+def save(folder, name, nodes, constants, x, *outputs):
+    """`x` and each of `outputs` are (name, element type, shape)."""
     graph = helper.make_graph(
         nodes,
         name,
         [helper.make_tensor_value_info(*x)],
-        [helper.make_tensor_value_info(*y)],
+        [helper.make_tensor_value_info(*y) for y in outputs],
         constants,
     )
     model = helper.make_model(
@@ -127,6 +134,71 @@ def nan_model(folder):
     ]
     save(folder, "nan", nodes, [constant("unit", [1.0])],
          ("x", FLOAT, ["batch", 3, 2, 2]), ("logit", FLOAT, ["batch"]))
+
+
+def heads_model(folder):
+    nodes = [
+        *channel_means(),
+        helper.make_node("Identity", ["rgb"], ["scores"]),
+        helper.make_node("MatMul", ["rgb", "weights"], ["column"]),
+        helper.make_node("Squeeze", ["column", "one"], ["logit"]),
+        helper.make_node("Mul", ["rgb", "only_red"], ["red"]),
+        helper.make_node("Unsqueeze", ["rgb", "one"], ["first"]),
+        helper.make_node("Unsqueeze", ["red", "one"], ["second"]),
+        helper.make_node("Concat", ["first", "second"], ["tokens"], axis=1),
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "one"], ["means"]),
+        helper.make_node("Div", ["means", "full"], ["probability"]),
+        helper.make_node("Sub", ["bright", "mean"], ["left"]),
+        helper.make_node("Log", ["left"], ["doubtful"]),
+    ]
+    constants = [WEIGHTS, SQUEEZE, constant("only_red", [2.0, 0.0, 0.0]),
+                 constant("full", [255.0]), constant("bright", [200.0])]
+    save(folder, "heads", nodes, constants, ("x", FLOAT, ["batch", 3, 2, 2]),
+         ("logit", FLOAT, ["batch"]), ("scores", FLOAT, ["batch", 3]),
+         ("tokens", FLOAT, ["batch", 2, 3]), ("probability", FLOAT, ["batch", 1]),
+         ("doubtful", FLOAT, ["batch"]))
+
+
+def half_model(folder):
+    nodes = [
+        helper.make_node("Cast", ["x"], ["float"], to=FLOAT),
+        helper.make_node("ReduceMean", ["float"], ["rgb"], axes=[2, 3], keepdims=0),
+        helper.make_node("MatMul", ["rgb", "weights"], ["column"]),
+        helper.make_node("Squeeze", ["column", "one"], ["logit"]),
+        helper.make_node("Cast", ["column"], ["rounded"], to=FLOAT16),
+    ]
+    save(folder, "half", nodes, [WEIGHTS, SQUEEZE], ("x", FLOAT16, ["batch", 3, 2, 2]),
+         ("logit", FLOAT, ["batch"]), ("rounded", FLOAT16, ["batch", 1]))
+
+
+def window_models(folder):
+    """The weight of channel c at time t is (t + 1) · 2^c."""
+    weights = np.outer([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+    sums = [
+        helper.make_node("ReduceMean", ["float"], ["means"], axes=[3, 4], keepdims=0),
+        helper.make_node("Mul", ["means", "weights"], ["weighted"]),
+        helper.make_node("ReduceSum", ["weighted", "both"], ["logit"], keepdims=0),
+    ]
+    for name, dtype, table in (("ncthw", FLOAT, weights.T), ("ntchw", FLOAT, weights),
+                               ("uint8", UINT8, weights)):
+        nodes = [helper.make_node("Cast", ["x"], ["float"], to=FLOAT), *sums]
+        save(folder, f"window_{name}", nodes,
+             [constant("weights", table), constant("both", [1, 2], np.int64)],
+             ("x", dtype, ["batch", 3, 3, 2, 2]), ("logit", FLOAT, ["batch"]))
+
+
+def open_model(folder):
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["grey"], axes=[1], keepdims=1),
+        helper.make_node("Identity", ["x"], ["once"]),
+        helper.make_node("Add", ["x", "x"], ["twice"]),
+        helper.make_node("Neg", ["x"], ["minus"]),
+    ]
+    shape = [1, 3, "height", "width"]
+    save(folder, "open", nodes, [], ("x", FLOAT, shape),
+         ("grey", FLOAT, [1, 1, "height", "width"]),
+         *((name, FLOAT, shape) for name in ("once", "twice", "minus")))
 
 
 def slow_model(folder):
@@ -206,7 +278,7 @@ def main():
     for name in ("external.data", "import_external.data"):
         (folder / name).unlink(missing_ok=True)
     for make in (logit_models, probability_model, softmax_model, tokens_model, nan_model, slow_model,
-                 import_models):
+                 heads_model, half_model, window_models, open_model, import_models):
         make(folder)
 
 

@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::source::MAX_GRAPH_BYTES;
 use super::weights::MAX_WEIGHTS_BYTES;
 use super::{CARD, card};
-use crate::inference::bundle::{Bundle, MANIFEST, hexadecimal};
+use crate::inference::bundle::{Bundle, MANIFEST, Scorer, Sorted, hexadecimal};
 
 /// Copied at once, in bytes.
 const CHUNK: usize = 1 << 20;
@@ -23,7 +23,7 @@ const CHUNK: usize = 1 << 20;
 /// A complete bundle that isn't in its place yet; dropped, it is gone.
 #[derive(Debug)]
 pub struct Staged {
-    bundle: Bundle,
+    bundle: Bundle<Scorer>,
     // Before `out`: what lies in a folder goes before the folder.
     place: TempDir,
     out: Out,
@@ -45,7 +45,7 @@ impl Plan {
         fs::create_dir(&folder).map_err(failed(&folder))?;
         self.write(&folder)?;
         Ok(Staged {
-            bundle: Bundle::open(&folder, weights_dir)?,
+            bundle: open(&folder, weights_dir)?,
             name: name.clone(),
             place,
             out,
@@ -77,7 +77,7 @@ impl Plan {
 
 impl Staged {
     /// The bundle as the loader sees it, to be tried before it is published.
-    pub fn bundle(&self) -> &Bundle {
+    pub fn bundle(&self) -> &Bundle<Scorer> {
         &self.bundle
     }
 
@@ -99,6 +99,19 @@ impl Staged {
         }
         self.out.made = false;
         Ok(to)
+    }
+}
+
+/// The bundle in `folder` as the loader reads it.
+fn open(folder: &Path, weights_dir: &Path) -> Result<Bundle<Scorer>, ImportError> {
+    match Bundle::open(folder, weights_dir)?.sort() {
+        Sorted::Scorer(bundle) => Ok(bundle),
+        Sorted::Finder(bundle) => Err(ImportError::Value {
+            file: bundle.manifest_path,
+            key: "input.kind".to_owned(),
+            expected: "\"frame\"".to_owned(),
+            found: "\"finder\"".to_owned(),
+        }),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use jaga::domain::frame::Picture;
 use jaga::inference::Tensor;
 use jaga::inference::bundle::manifest::{Color, Filter, ResizeMode};
+use jaga::inference::bundle::task::Reading;
 use jaga::inference::preprocess::Preprocessor;
 use serde_json::{Value, json};
 
@@ -134,7 +135,7 @@ fn every_family_sees_what_its_own_processor_makes() {
         let staged = export
             .stage()
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let preprocessor = Preprocessor::new(&staged.bundle().manifest.input);
+        let preprocessor = Preprocessor::new(&staged.bundle().task.input, 1);
         let (folder, out) = (export.folder(), place.path().as_os_str());
         let mut arguments: Vec<&OsStr> =
             ["export", "--folder"].map(OsStr::new).into_iter().collect();
@@ -160,16 +161,17 @@ fn every_family_sees_what_its_own_processor_makes() {
 #[test]
 fn the_bundle_says_what_the_export_said() {
     let staged = Export::vit().stage().unwrap();
-    let manifest = &staged.bundle().manifest;
-    assert_eq!(manifest.model.name, "detector");
-    assert_eq!(manifest.model.license, "MIT");
-    assert_eq!(manifest.input.name, "pixel_values");
-    assert_eq!(manifest.input.resize.mode, ResizeMode::Stretch);
-    assert_eq!(manifest.input.resize.filter, Filter::Bilinear);
-    assert_eq!(manifest.input.color, Color::Rgb);
-    assert_eq!(manifest.output.name, "logits");
-    assert_eq!(manifest.output.class, Some(0));
-    assert_eq!(manifest.runtime.max_batch.get(), 8);
+    let bundle = staged.bundle();
+    assert_eq!(bundle.name(), "detector");
+    assert_eq!(bundle.identity.license, "MIT");
+    assert_eq!(bundle.runtime.max_batch.get(), 8);
+    let (input, output) = (&bundle.task.input, &bundle.task.output);
+    assert_eq!(input.encoding.name, "pixel_values");
+    assert_eq!(input.encoding.color, Color::Rgb);
+    assert_eq!(input.resize.mode, ResizeMode::Stretch);
+    assert_eq!(input.resize.filter, Filter::Bilinear);
+    assert_eq!(output.name, "logits");
+    assert_eq!(output.reading, Reading::Softmax(0));
 }
 
 #[test]
@@ -180,5 +182,5 @@ fn means_of_flipped_channels_are_flipped_too() {
     });
     let export = Export::new("import_logits.onnx", &config(), Some(&mobilevit));
     let staged = export.stage().unwrap();
-    assert_eq!(staged.bundle().manifest.input.color, Color::Bgr);
+    assert_eq!(staged.bundle().task.input.encoding.color, Color::Bgr);
 }

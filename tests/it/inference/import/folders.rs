@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use jaga::inference::bundle::manifest::{Dtype, Layout, OutputKind};
+use jaga::inference::bundle::manifest::{Dtype, Layout};
+use jaga::inference::bundle::task::Reading;
 use jaga::inference::import::{
     ImportErrorKind, MAX_GRAPH_BYTES, MAX_JSON_BYTES, MAX_WEIGHTS_BYTES, Plan, Request,
 };
@@ -79,62 +80,36 @@ fn outputs_are_what_the_graph_ends_in() {
     let two = json!({"id2label": {"0": "real", "1": "fake"}, "label2id": null});
     let many = json!({"problem_type": "multi_label_classification"});
     let none = json!({});
-    for (graph, changes, kind, class, max_batch) in [
-        ("import_logits.onnx", &none, OutputKind::Softmax, Some(0), 8),
-        ("import_logits.onnx", &many, OutputKind::Logit, Some(0), 8),
+    for (graph, changes, reading, max_batch) in [
+        ("import_logits.onnx", &none, Reading::Softmax(0), 8),
+        ("import_logits.onnx", &many, Reading::Logit(Some(0)), 8),
         (
             "import_softmax.onnx",
             &none,
-            OutputKind::Probability,
-            Some(0),
+            Reading::Probability(Some(0)),
             1,
         ),
-        (
-            "import_sigmoid.onnx",
-            &one,
-            OutputKind::Probability,
-            None,
-            8,
-        ),
-        (
-            "import_sigmoid.onnx",
-            &two,
-            OutputKind::Probability,
-            None,
-            8,
-        ),
-        ("import_number.onnx", &one, OutputKind::Logit, None, 8),
-        (
-            "import_quantised.onnx",
-            &none,
-            OutputKind::Softmax,
-            Some(0),
-            1,
-        ),
-        (
-            "import_external.onnx",
-            &none,
-            OutputKind::Softmax,
-            Some(0),
-            8,
-        ),
+        ("import_sigmoid.onnx", &one, Reading::Probability(None), 8),
+        ("import_sigmoid.onnx", &two, Reading::Probability(None), 8),
+        ("import_number.onnx", &one, Reading::Logit(None), 8),
+        ("import_quantised.onnx", &none, Reading::Softmax(0), 1),
+        ("import_external.onnx", &none, Reading::Softmax(0), 8),
+        ("import_half.onnx", &none, Reading::Softmax(0), 8),
     ] {
         let export = Export::new(graph, &with(&config(), changes), Some(&small));
         export.graph("import_external.data", "import_external.data");
         let staged = export
             .stage()
             .unwrap_or_else(|error| panic!("{graph}: {error}"));
-        let manifest = &staged.bundle().manifest;
-        assert_eq!(
-            (manifest.output.kind, manifest.output.class),
-            (kind, class),
-            "{graph}"
-        );
-        assert_eq!(manifest.runtime.max_batch.get(), max_batch, "{graph}");
-        assert_eq!(manifest.input.dtype, Dtype::Float32);
+        let bundle = staged.bundle();
+        assert_eq!(bundle.task.output.reading, reading, "{graph}");
+        assert_eq!(bundle.runtime.max_batch.get(), max_batch, "{graph}");
+        let half = graph == "import_half.onnx";
+        let dtype = if half { Dtype::Float16 } else { Dtype::Float32 };
+        assert_eq!(bundle.task.input.encoding.dtype, dtype, "{graph}");
         let nhwc = graph == "import_softmax.onnx";
         let layout = if nhwc { Layout::Nhwc } else { Layout::Nchw };
-        assert_eq!(manifest.input.layout, layout, "{graph}");
+        assert_eq!(bundle.task.input.encoding.layout, layout, "{graph}");
         let config = ModelsConfig {
             sessions: 1,
             ..ModelsConfig::default()
@@ -174,7 +149,7 @@ fn a_label_that_is_not_told_is_asked_for() {
         ..export.request()
     };
     let staged = export.stage_with(&chosen).unwrap();
-    assert_eq!(staged.bundle().manifest.output.class, Some(1));
+    assert_eq!(staged.bundle().task.output.reading, Reading::Softmax(1));
 }
 
 #[test]
@@ -192,7 +167,7 @@ fn the_licence_is_the_model_cards_or_asked_for() {
     );
     export.write("README.md", "---\nlicense: apache-2.0\n---\n# Detector\n");
     let staged = export.stage_with(&request).unwrap();
-    assert_eq!(staged.bundle().manifest.model.license, "Apache-2.0");
+    assert_eq!(staged.bundle().identity.license, "Apache-2.0");
 }
 
 #[test]
@@ -412,12 +387,7 @@ fn weights_inside_are_copied_and_listed() {
     let place = export.stage().unwrap().publish().unwrap();
     let bundle = Bundle::open(&place, Path::new("nowhere")).unwrap();
     assert!(place.join("sub/weights.data").is_file());
-    let listed: Vec<&str> = bundle
-        .manifest
-        .file
-        .iter()
-        .map(|f| f.path.as_str())
-        .collect();
+    let listed: Vec<&str> = bundle.files.iter().map(|f| f.path.as_str()).collect();
     assert_eq!(listed, ["model.onnx", "sub/weights.data"]);
     // Fewer bytes than the graph wants.
     let export = external("import_external.data");
