@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod config;
 pub mod error;
+pub mod faces;
 pub mod head;
 pub mod model;
 pub mod pool;

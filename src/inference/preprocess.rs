@@ -11,7 +11,7 @@ use ndarray::{Array4, ShapeError};
 
 use crate::domain::frame::Picture;
 
-use super::bundle::manifest::{Color, Dtype, InputSection, Layout};
+use super::bundle::manifest::{Color, Dtype, Filter, InputSection, Layout};
 use super::error::InferenceError;
 use super::tensor::Tensor;
 use geometry::Placement;
@@ -118,6 +118,12 @@ impl Preprocessor {
         }
         values
     }
+}
+
+/// The whole of `picture` in `size` (width, height), RGB row by row.
+pub(super) fn resized(picture: &Picture, size: [u32; 2], filter: Filter) -> Vec<u8> {
+    let placement = Placement::whole([picture.width(), picture.height()], size);
+    RESAMPLER.with_borrow_mut(|resampler| resampler.resample(picture, &placement, filter))
 }
 
 /// (value · scale − mean) / std, in f64 and rounded once.

@@ -71,6 +71,15 @@ impl Placement {
         }
     }
 
+    /// All of a picture of `source` (width, height), which becomes `size`.
+    pub(super) fn whole(source: [u32; 2], size: [u32; 2]) -> Self {
+        let span = |source, out| Span::new(source, out, out, out);
+        Self {
+            x: span(source[0], size[0]),
+            y: span(source[1], size[1]),
+        }
+    }
+
     /// Whether Pillow resamples columns before rows: since version 13, when the height shrinks by
     /// more than twice the pixels that the width does.
     pub(super) fn columns_first(&self) -> bool {
