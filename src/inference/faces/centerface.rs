@@ -58,10 +58,6 @@ impl Decode for CenterFace {
             })
             .collect()
     }
-
-    fn outputs(&self) -> usize {
-        4
-    }
 }
 
 impl Maps<'_> {

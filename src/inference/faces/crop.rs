@@ -7,9 +7,9 @@ use super::super::bundle::manifest::{FaceSection, Template};
 use super::align::{Similarity, target};
 use super::warp::warp;
 
-/// Largest side of a crop with a margin, in pixels: 75 MiB. Pictures are decoded at 1280 pixels
-/// or so; what is beyond is a margin or a picture run wild.
-const MAX_SIDE: u32 = 5120;
+/// Largest side of a crop with a margin, in pixels, which makes 117 MiB: that of a face over all of
+/// a picture of 1280 pixels with the largest margin that a bundle may ask for.
+const MAX_SIDE: u32 = 6400;
 
 /// Cuts faces out of pictures as one model's `[face]` asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -24,9 +24,6 @@ pub trait Decode: Debug + Send + Sync {
         input: [u32; 2],
         threshold: f64,
     ) -> Result<Vec<Face>, DecodeError>;
-
-    /// How many outputs it reads.
-    fn outputs(&self) -> usize;
 }
 
 /// Outputs that a decoder can't read.
