@@ -11,6 +11,7 @@ use super::Outcome;
 use super::args::{BenchArgs, BenchPart};
 use crate::config::Config;
 use crate::domain::sampling::SamplingPlan;
+use crate::inference::bundle::Task;
 use crate::inference::preprocess::Preprocessor;
 use crate::media::{Decoded, Decoder};
 use crate::pipeline::AnalyzeError;
@@ -102,6 +103,8 @@ fn preprocessor(config: &Config) -> anyhow::Result<Preprocessor> {
         .default
         .first()
         .context("no default model is configured")?;
-    let bundle = super::models::open(config, name)?;
-    Ok(Preprocessor::new(&bundle.manifest.input))
+    match super::models::open(config, name)?.task {
+        Task::Scorer(scorer) => Ok(Preprocessor::new(&scorer.input, 1)),
+        Task::Finder(_) => anyhow::bail!("the default model {name:?} is a finder"),
+    }
 }

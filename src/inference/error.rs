@@ -101,15 +101,23 @@ pub enum InferenceError {
         #[source]
         source: io::Error,
     },
-    /// A picture that can't be turned into the model's input.
-    #[error("can't resize a {width}x{height} picture: {reason}")]
+    /// Pixels that can't be turned into the model's input.
+    #[error("can't make an input of {width}x{height} pixels: {reason}")]
     Preprocess {
-        /// Pixels a row.
+        /// Pixels a row of the input.
         width: u32,
-        /// Rows.
+        /// Its rows.
         height: u32,
         /// What failed.
         reason: String,
+    },
+    /// More or fewer pictures than make one input.
+    #[error("the model takes {expected} picture(s) at once, not {found}")]
+    PictureCount {
+        /// What the bundle says.
+        expected: usize,
+        /// What came.
+        found: usize,
     },
     /// ONNX Runtime refused to compute.
     #[error("the model {model:?} failed: {reason}")]
@@ -180,6 +188,7 @@ impl InferenceError {
             Self::UnknownModel { .. } => InferenceErrorKind::UnknownModel,
             Self::Thread { .. }
             | Self::Preprocess { .. }
+            | Self::PictureCount { .. }
             | Self::Run { .. }
             | Self::OutputShape { .. }
             | Self::NoScore { .. }

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bundle::{Bundle, MANIFEST};
+use super::backbone::Family;
+use super::bundle::{Bundle, FinderTask, MANIFEST, Sorted};
 use super::config::{ModelsConfig, Provider};
 use super::error::InferenceError;
 use super::model::Model;
@@ -20,27 +21,36 @@ pub enum Selection<'a> {
     Named(&'a [String]),
 }
 
-/// The loaded models by name.
+/// The loaded models by name, and the finders among the selected bundles.
 #[derive(Debug, Default)]
 pub struct Registry {
     models: BTreeMap<String, Arc<Model>>,
+    finders: Vec<Bundle<FinderTask>>,
 }
 
 impl Registry {
-    /// Loads the selected models. Blocks for seconds.
+    /// Loads the selected models; those that can share a backbone do. Blocks for seconds.
     pub fn load(
         runtime: &Runtime,
         config: &ModelsConfig,
         provider: Provider,
         selection: Selection<'_>,
     ) -> Result<Self, InferenceError> {
-        let mut models = BTreeMap::new();
-        for (name, folder) in select(find(&config.dirs)?, selection)? {
+        let (mut scorers, mut finders) = (Vec::new(), Vec::new());
+        for folder in select(find(&config.dirs)?, selection)?.into_values() {
             let bundle = Bundle::open(&folder, &config.weights_dir)?;
-            let model = Model::start(runtime, &bundle, config, provider)?;
-            models.insert(name, Arc::new(model));
+            match bundle.sort() {
+                Sorted::Scorer(scorer) => scorers.push(scorer),
+                Sorted::Finder(finder) => finders.push(finder),
+            }
         }
-        Ok(Self { models })
+        let mut models = BTreeMap::new();
+        for family in Family::sort(scorers) {
+            for model in Model::start_family(runtime, &family, config, provider)? {
+                models.insert(model.info().name.clone(), Arc::new(model));
+            }
+        }
+        Ok(Self { models, finders })
     }
 
     /// The model of this name; an error that names those that there are.
@@ -48,6 +58,11 @@ impl Registry {
         self.models
             .get(name)
             .ok_or_else(|| unknown(name, self.models.keys()))
+    }
+
+    /// The selected bundles that are finders; no caller can ask for one.
+    pub fn finders(&self) -> &[Bundle<FinderTask>] {
+        &self.finders
     }
 
     /// All models, by name.

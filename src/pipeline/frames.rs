@@ -150,7 +150,7 @@ async fn infer(prepared: Prepared, models: &[Arc<Model>]) -> Result<Scored, Anal
         });
     let mut logits = Vec::with_capacity(models.len());
     for scored in future::try_join_all(runs).await? {
-        logits.push(scored.map(|s| s.logit));
+        logits.push(scored.map(|s| s.answer));
         if let Some(scored) = scored {
             spent.queue = spent.queue.saturating_add(scored.queued);
             spent.inference = spent.inference.saturating_add(scored.computed);

@@ -20,6 +20,8 @@ pub struct BundleFile {
     pub name: String,
     /// Where it lies.
     pub path: PathBuf,
+    /// Of its content, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// Finds `entry` in the bundle's folder or else in `weights`, and checks its hash.
@@ -43,6 +45,7 @@ pub(super) fn locate(
     Ok(BundleFile {
         name: entry.path.clone(),
         path,
+        sha256: found,
     })
 }
 

@@ -72,7 +72,7 @@ impl<'a> View<'a> {
         };
         let part = part(source, [left, top, right, bottom])?;
         let small = [part.width(), part.height()].map(|side| shrunk(side, step));
-        let rgb = preprocess::resized(&part, small, Filter::Bilinear);
+        let rgb = preprocess::resize(&part, small, Filter::Bilinear);
         let (scaled, _) = rgb.as_chunks::<3>();
         Ok(Self {
             pixels: &[],

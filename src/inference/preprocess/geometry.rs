@@ -1,6 +1,7 @@
 //! Which part of a picture becomes which part of the input. Pure.
 
-use super::super::bundle::manifest::{InputSection, ResizeMode};
+use super::super::bundle::manifest::ResizeMode;
+use super::super::bundle::task::Input;
 
 /// Part of a picture in its own pixels, and the pixels that it becomes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,7 +28,7 @@ pub(super) struct Placement {
 }
 
 /// Width and height of the input.
-pub(super) fn output_size(input: &InputSection) -> [u32; 2] {
+pub(super) fn output_size(input: &Input) -> [u32; 2] {
     input
         .crop
         .map_or(input.resize.size, |crop| crop.size)
@@ -36,7 +37,7 @@ pub(super) fn output_size(input: &InputSection) -> [u32; 2] {
 
 impl Placement {
     /// For a picture of `source` (width, height).
-    pub(super) fn new(input: &InputSection, source: [u32; 2]) -> Self {
+    pub(super) fn new(input: &Input, source: [u32; 2]) -> Self {
         let [target_width, target_height] = input.resize.size.sides();
         let [width, height] = source.map(f64::from);
         let ratios = [
@@ -71,12 +72,12 @@ impl Placement {
         }
     }
 
-    /// All of a picture of `source` (width, height), which becomes `size`.
-    pub(super) fn whole(source: [u32; 2], size: [u32; 2]) -> Self {
-        let span = |source, out| Span::new(source, out, out, out);
+    /// The whole picture of `source` (width, height), made `target`.
+    pub(super) fn stretched(source: [u32; 2], target: [u32; 2]) -> Self {
+        let [x, y] = target;
         Self {
-            x: span(source[0], size[0]),
-            y: span(source[1], size[1]),
+            x: Span::new(source[0], x, x, x),
+            y: Span::new(source[1], y, y, y),
         }
     }
 
@@ -148,21 +149,39 @@ fn rounded(value: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::bundle::manifest::{
+        Color, Crop, CropMode, Dtype, Filter, Layout, Size,
+    };
+    use super::super::super::bundle::task::{Encoding, Resize};
     use super::*;
 
-    fn input(resize: &str, crop: &str) -> InputSection {
-        toml::from_str(&format!(
-            "kind = \"frame\"\nname = \"x\"\nlayout = \"NCHW\"\ndtype = \"uint8\"\n\
-             color = \"RGB\"\nresize = {resize}\n{crop}"
-        ))
-        .unwrap()
+    fn input(resize: Resize, crop: Option<u32>) -> Input {
+        Input {
+            encoding: Encoding {
+                name: "x".to_owned(),
+                layout: Layout::Nchw,
+                dtype: Dtype::Uint8,
+                color: Color::Rgb,
+                scale: 1.0,
+                mean: [0.0; 3],
+                std: [1.0; 3],
+            },
+            resize,
+            crop: crop.map(|side| Crop {
+                mode: CropMode::Center,
+                size: Size::One(side),
+            }),
+        }
     }
 
-    fn shortest(size: u32) -> InputSection {
-        input(
-            &format!("{{ mode = \"shortest_side\", size = {size}, filter = \"bicubic\" }}"),
-            &format!("crop = {{ mode = \"center\", size = {size} }}"),
-        )
+    fn shortest(size: u32) -> Input {
+        let resize = Resize {
+            mode: ResizeMode::ShortestSide,
+            size: Size::One(size),
+            filter: Filter::Bicubic,
+            pad: 0,
+        };
+        input(resize, Some(size))
     }
 
     #[test]
@@ -190,10 +209,13 @@ mod tests {
 
     #[test]
     fn letterbox_leaves_bars() {
-        let i = input(
-            "{ mode = \"letterbox\", size = [10, 10], filter = \"box\", pad = 7 }",
-            "",
-        );
+        let resize = Resize {
+            mode: ResizeMode::Letterbox,
+            size: Size::Two([10, 10]),
+            filter: Filter::Box,
+            pad: 7,
+        };
+        let i = input(resize, None);
         let p = Placement::new(&i, [20, 10]);
         assert_eq!((p.x.out, p.y.out, p.x.offset, p.y.offset), (10, 5, 0, 2));
         let framed = p.framed(vec![1; 10 * 5 * 3], [10, 10], 7);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jaga::domain::frame::Picture;
-use jaga::inference::bundle::BundleError;
+use jaga::inference::bundle::{BundleError, Scorer, Sorted};
 use jaga::inference::{Bundle, InferenceError, Model, ModelsConfig, Provider, Runtime, Tensor};
 use sha2::{Digest, Sha256};
 
@@ -145,7 +145,15 @@ impl Tiny {
             sessions,
             ..ModelsConfig::default()
         };
-        Model::start(runtime, &bundle, &config, Provider::Cpu)
+        Model::start(runtime, &scorer(bundle), &config, Provider::Cpu)
+    }
+}
+
+/// `bundle`, which is a scorer.
+pub(crate) fn scorer(bundle: Bundle) -> Bundle<Scorer> {
+    match bundle.sort() {
+        Sorted::Scorer(scorer) => scorer,
+        Sorted::Finder(_) => panic!("a finder"),
     }
 }
 
@@ -157,7 +165,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// The uncalibrated log-odds of one prepared picture.
 pub(crate) async fn logit(model: &Model, tensor: Tensor) -> Result<f64, InferenceError> {
-    model.score(tensor).await.map(|scored| scored.logit.get())
+    model.score(tensor).await.map(|scored| scored.answer.get())
 }
 
 /// Numbers that look random and are the same everywhere (a linear congruential generator, Knuth's
