@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -117,6 +118,8 @@ pub struct BenchArgs {
 /// Parts that can be measured.
 #[derive(Debug, Subcommand)]
 pub enum BenchPart {
+    /// Find faces in a file's planned frames and cut them out; prints JSON with milliseconds a frame.
+    Faces(FacesArgs),
     /// Decode a file's planned frames and resize them as the default model asks; prints JSON.
     Decode {
         /// A video.
@@ -131,4 +134,34 @@ pub enum BenchPart {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
         repeat: u32,
     },
+}
+
+/// `jaga bench faces`
+#[derive(Debug, Args)]
+pub struct FacesArgs {
+    /// A video.
+    pub file: PathBuf,
+    /// The finder's bundle.
+    #[arg(long, value_name = "NAME", default_value = "centerface")]
+    pub finder: String,
+    /// Longest side that the finder sees, in pixels, 32..=4096; the bundle's when absent.
+    #[arg(long, value_name = "N", value_parser = max_side)]
+    pub max_side: Option<NonZeroU32>,
+    /// Frames, 1..=64; all are kept in memory.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub frames: u32,
+    /// How frames are chosen: `keyframe` or `uniform`.
+    #[arg(long, default_value_t = Strategy::Uniform)]
+    pub sampling: Strategy,
+    /// Runs; the median counts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+}
+
+fn max_side(text: &str) -> Result<NonZeroU32, String> {
+    let side = text
+        .parse()
+        .ok()
+        .filter(|side: &NonZeroU32| (32..=4096).contains(&side.get()));
+    side.ok_or_else(|| "expected a number in 32..=4096".to_owned())
 }

@@ -1,5 +1,7 @@
 //! `jaga bench`: parts of the pipeline, measured here.
 
+mod faces;
+
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,6 +26,7 @@ pub(super) fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
     match &args.part {
+        BenchPart::Faces(args) => faces::run(config, args, out),
         BenchPart::Decode {
             file,
             frames,

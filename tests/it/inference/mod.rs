@@ -7,6 +7,8 @@
     reason = "a test that can't go on stops, and says what it measured"
 )]
 
+mod faces;
+mod finders;
 mod parity;
 mod real;
 pub(crate) mod support;

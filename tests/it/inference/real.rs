@@ -8,17 +8,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::support::{Numbers, logit, python, reference, root, runtime, scorer, skip};
+use super::support::{Numbers, logit, python, reference, root, runtime, scorer, skip, weights};
 
 /// Largest difference of a frame's calibrated probability: pixels may differ by one, and dynamic
 /// quantisation turns that into steps.
 const TOLERANCE: f64 = 0.01;
-
-/// Where the weights are.
-fn weights() -> PathBuf {
-    std::env::var_os("JAGA_MODELS__WEIGHTS_DIR")
-        .map_or_else(|| root().join(".jaga/weights"), PathBuf::from)
-}
 
 /// The bundle, where its weights are there.
 fn bundle(folder: &Path) -> Option<Bundle<Scorer>> {

@@ -45,6 +45,12 @@ fn set_up_library() -> Option<PathBuf> {
         .find(|path| path.to_string_lossy().contains("libonnxruntime.so"))
 }
 
+/// Where the weights of the bundles that come with jaga are.
+pub(crate) fn weights() -> PathBuf {
+    std::env::var_os("JAGA_MODELS__WEIGHTS_DIR")
+        .map_or_else(|| root().join(".jaga/weights"), PathBuf::from)
+}
+
 /// The Python that has the reference's packages.
 pub(crate) fn python() -> Option<PathBuf> {
     let python = std::env::var_os("JAGA_TEST_PYTHON").map(PathBuf::from);
