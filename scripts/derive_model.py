@@ -222,6 +222,7 @@ def open_shapes(source, _output_name):
 
     For a fully convolutional graph whose export wrote down one shape. Its weights are no inputs any
     more either: ONNX Runtime takes only those that nobody can replace as constants to optimise with.
+    Those that no node uses are dropped, which it would warn of one by one.
     """
     model = onnx.load_model_from_string(source)
     graph = model.graph
@@ -231,9 +232,13 @@ def open_shapes(source, _output_name):
         raise ValueError(f"the graph has nodes that may hold a shape: {', '.join(baked)}")
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
-    copies = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in inputs]
-    del graph.input[:], graph.value_info[:]
-    graph.input.extend(copies)
+    used = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    for field, items in ((graph.input, inputs), (graph.initializer, kept)):
+        copies = [type(item).FromString(item.SerializeToString()) for item in items]
+        del field[:]
+        field.extend(copies)
+    del graph.value_info[:]
     for values, names in ((graph.input, ("height", "width")), (graph.output, ("rows", "columns"))):
         for value in values:
             batch, _, *sides = value.type.tensor_type.shape.dim

@@ -106,12 +106,14 @@ class Derivations(unittest.TestCase):
             # As older exports have it: the weight is an input too.
             [value("x", TensorProto.FLOAT, [10, 3, 4, 4]), value("w", TensorProto.FLOAT, [1, 3, 3, 3])],
             [value("y", TensorProto.FLOAT, [10, 1, 2, 2])],
-            [numpy_helper.from_array(weight, "w")],
+            [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(weight, "unused")],
         )
         opset = [helper.make_opsetid("", 9)]
         fixed = helper.make_model(graph, opset_imports=opset, ir_version=4).SerializeToString()
         opened = derive_model.open_shapes(fixed, "")
         self.assertEqual(opened, derive_model.open_shapes(fixed, ""))
+        weights = onnx.load_model_from_string(opened).graph.initializer
+        self.assertEqual([tensor.name for tensor in weights], ["w"])
         before, after = (
             onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
             for model in (fixed, opened)
