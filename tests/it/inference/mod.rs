@@ -9,7 +9,9 @@
 
 mod faces;
 mod finders;
+mod heads;
 mod parity;
 mod real;
 pub(crate) mod support;
 mod tiny;
+mod windows;

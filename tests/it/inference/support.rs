@@ -85,7 +85,8 @@ pub(crate) struct Tiny {
 /// An input that passes pixel values through unchanged, as float32.
 pub(crate) const PLAIN_NCHW: &str = "layout = \"NCHW\"\ndtype = \"float32\"\n";
 
-const HEAD: &str =
+/// The head that bundles get: w = (1, −2, 3), b = 0.25.
+pub(crate) const HEAD: &str =
     r#"{"schema":"jaga.head/1","kind":"linear","dim":3,"bias":0.25,"weights":[1.0,-2.0,3.0]}"#;
 
 impl Tiny {
@@ -96,6 +97,12 @@ impl Tiny {
 
     /// The same, where it may be refused.
     pub(crate) fn try_bundle(&self, folder: &Path) -> Result<Bundle, BundleError> {
+        self.write(folder, HEAD, |text| text);
+        Bundle::open(folder, Path::new("nowhere"))
+    }
+
+    /// Writes the bundle into `folder`, with another head and `model.toml` changed by `edit`.
+    pub(crate) fn write(&self, folder: &Path, head: &str, edit: impl FnOnce(String) -> String) {
         fs::create_dir_all(folder).unwrap();
         let graph = fs::read(root().join("tests/models").join(self.graph)).unwrap();
         fs::write(folder.join(self.graph), &graph).unwrap();
@@ -103,9 +110,9 @@ impl Tiny {
             fs::copy(root().join("tests/models").join(name), folder.join(name)).unwrap();
         }
         fs::write(folder.join("CARD.md"), "# tiny").unwrap();
-        fs::write(folder.join("head.json"), HEAD).unwrap();
-        fs::write(folder.join("model.toml"), self.manifest(&graph)).unwrap();
-        Bundle::open(folder, Path::new("nowhere"))
+        fs::write(folder.join("head.json"), head).unwrap();
+        let manifest = edit(self.manifest(&graph, head));
+        fs::write(folder.join("model.toml"), manifest).unwrap();
     }
 
     fn listed(name: &str) -> String {
@@ -116,7 +123,7 @@ impl Tiny {
         )
     }
 
-    fn manifest(&self, graph: &[u8]) -> String {
+    fn manifest(&self, graph: &[u8], head: &str) -> String {
         format!(
             "[model]\nname = \"tiny\"\nversion = \"1\"\nstatus = \"experimental\"\n\
              question = \"ai_generated\"\nlicense = \"MIT\"\ncard = \"CARD.md\"\n\
@@ -128,7 +135,7 @@ impl Tiny {
              [runtime]\nmax_batch = {}\n",
             self.graph,
             sha256(graph),
-            sha256(HEAD.as_bytes()),
+            sha256(head.as_bytes()),
             self.more
                 .iter()
                 .map(|name| Self::listed(name))
@@ -153,6 +160,21 @@ impl Tiny {
         };
         Model::start(runtime, &scorer(bundle), &config, Provider::Cpu)
     }
+}
+
+/// `text`, the `model.toml` of a [`Tiny`] with the graph `painted.onnx`, as that of a finder.
+pub(crate) fn finder(text: &str) -> String {
+    let text = text[..text.find("[output]").unwrap()]
+        .replace("kind = \"frame\"", "kind = \"finder\"")
+        .replace("question = \"ai_generated\"\n", "")
+        .replace(
+            "mode = \"stretch\", size = 2, filter = \"bilinear\"",
+            "filter = \"box\"",
+        );
+    format!(
+        "{text}[finder]\ndecoder = \"centerface\"\nthreshold = 0.5\nnms_iou = 0.3\n\
+         outputs = [\"heat\", \"scale\", \"offset\", \"landmarks\"]\nmax_side = 128\nmultiple = 32\n"
+    )
 }
 
 /// `bundle`, which is a scorer.
