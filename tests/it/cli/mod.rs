@@ -314,8 +314,9 @@ fn the_cost_of_faces_is_measured() {
     let (code, out, err) = command(&["--max-side", "160"]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let measured: Value = serde_json::from_str(&out).unwrap();
-    // 176×144 becomes 160×131, and that 160×160.
-    assert_eq!(measured["input"], serde_json::json!([160, 160]));
+    // 193×144 square pixels become 160×119, and that 160×128.
+    assert_eq!(measured["picture"], serde_json::json!([193, 144]));
+    assert_eq!(measured["input"], serde_json::json!([160, 128]));
     assert_eq!(
         (&measured["frames"], &measured["faces"]),
         (&2.into(), &2.into())
