@@ -11,7 +11,7 @@ use jaga::inference::{
     Registry, Runtime,
 };
 
-use super::support::{HEAD, PLAIN_NCHW, Tiny, logit, runtime, small};
+use super::support::{HEAD, PLAIN_NCHW, Tiny, logit, runtime, small, write_finder};
 
 /// Between a shared run and one alone: the same graph on the same numbers.
 const SAME: f64 = 1e-6;
@@ -337,27 +337,12 @@ fn one_of_a_family_can_be_loaded_alone() {
 fn a_finder_can_not_be_asked_to_score() {
     let Some(runtime) = runtime() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let finder = Written {
-        name: "finder",
-        graph: "open.onnx",
-        edit: |text| {
-            let cut = text.find("[output]").unwrap();
-            let text = text[..cut]
-                .replace("kind = \"frame\"", "kind = \"finder\"")
-                .replace("question = \"ai_generated\"\n", "")
-                .replace("mode = \"stretch\", size = 2, ", "");
-            format!(
-                "{text}[finder]\ndecoder = \"centerface\"\nthreshold = 0.5\nnms_iou = 0.3\n\
-                 outputs = [\"grey\", \"once\", \"twice\", \"minus\"]\nmax_side = 64\n"
-            )
-        },
-        ..PLAIN
-    };
-    write(dir.path(), &[PLAIN, finder]);
+    write(dir.path(), &[PLAIN]);
+    write_finder(&dir.path().join("finder"), "open.onnx");
     let registry = load(&runtime, dir.path(), Selection::All);
     assert_eq!(registry.list().count(), 1);
     assert_eq!(registry.finders().len(), 1);
     let error = registry.get("finder").unwrap_err();
     assert_eq!(error.kind(), InferenceErrorKind::UnknownModel);
-    assert!(!error.to_string().contains("there are: finder"), "{error}");
+    assert!(error.to_string().ends_with("there are: plain"), "{error}");
 }

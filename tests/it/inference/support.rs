@@ -156,6 +156,32 @@ impl Tiny {
     }
 }
 
+/// Writes a bundle around `graph` that is to find faces into `folder`; named after it.
+pub(crate) fn write_finder(folder: &Path, graph: &'static str) {
+    let tiny = Tiny {
+        graph,
+        input: PLAIN_NCHW,
+        output: "",
+        max_batch: 1,
+        more: &[],
+    };
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    tiny.write(folder, HEAD, |text| {
+        let cut = text.find("[output]").unwrap();
+        let stretch = "mode = \"stretch\", size = 2, ";
+        assert!(text.contains(stretch));
+        let text = text[..cut]
+            .replace("name = \"tiny\"", &format!("name = \"{name}\""))
+            .replace("kind = \"frame\"", "kind = \"finder\"")
+            .replace("question = \"ai_generated\"\n", "")
+            .replace(stretch, "");
+        format!(
+            "{text}[finder]\ndecoder = \"centerface\"\nthreshold = 0.5\nnms_iou = 0.3\n\
+             outputs = [\"grey\", \"once\", \"twice\", \"minus\"]\nmax_side = 64\nmultiple = 4\n"
+        )
+    });
+}
+
 /// `bundle`, which is a scorer.
 pub(crate) fn scorer(bundle: Bundle) -> Bundle<Scorer> {
     match bundle.sort() {
