@@ -261,14 +261,14 @@ fn warm_sessions(
         provider: info.provider,
         intra_threads: info.intra_threads,
     };
-    let blank = preprocessor.blank();
+    let (blank, name) = (preprocessor.blank(), family.name());
     let heads = family.bundles().map(readout).collect::<Vec<_>>();
     let warm = |_| {
         let session = Session::new(runtime, bundle, slot, config, &weights)?;
         for (bundle, head) in family.bundles().zip(&heads) {
             fits(bundle, &session, head)?;
         }
-        let mut session = HeadedSession(session);
+        let mut session = HeadedSession(session.named(&name));
         for logit in session.score(&blank, &heads)? {
             logit?;
         }

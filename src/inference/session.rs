@@ -214,6 +214,13 @@ impl Session {
         })
     }
 
+    /// The same, called `name` in errors of its runs.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.model);
+        self
+    }
+
     /// The declared lengths of the graph's output `name`, which `bundle` calls for in `key`;
     /// negative ones are open. An error where there is none, or none of floating point.
     pub fn output<T>(

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::inference::support::{library, root, skip, weights};
+use crate::inference::support::{PAINTED, library, root, skip, weights, write_finder};
 use crate::media_files::{have_ffmpeg, numbered};
 use crate::server::tiny_model;
 
@@ -173,6 +173,28 @@ fn a_provider_that_can_not_be_used_is_an_error() {
             "{arguments:?}: {out}{err}"
         );
     }
+}
+
+#[test]
+fn a_finder_is_listed_and_answers_no_question() {
+    let Some(shell) = Shell::new() else { return };
+    write_finder(&shell.folder.path().join("models/finder"), PAINTED);
+    let (code, out, _) = shell.run(&["models", "list"]);
+    assert_eq!(code, 0, "{out}");
+    let row = |name: &str| {
+        let line = out.lines().find(|l| l.trim_start().starts_with(name));
+        line.unwrap().split_whitespace().collect::<Vec<_>>()
+    };
+    assert_eq!(row("finder")[3..], ["finder", "-", "MIT", "yes"], "{out}");
+    assert_eq!(row("tiny")[3..5], ["frame", "ai_generated"], "{out}");
+    let (code, out, _) = shell.run(&["models", "show", "finder"]);
+    let shown: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(shown["kind"], "finder");
+    assert!(shown["question"].is_null() && shown["calibration"].is_null());
+    let (code, out, err) = shell.run(&["score", "--model", "finder", "clip.mp4"]);
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("no model \"finder\""), "{err}");
 }
 
 #[test]

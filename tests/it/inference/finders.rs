@@ -1,41 +1,31 @@
 //! Which finders a registry loads, for whom, and what they find in pictures with faces painted in:
 //! `painted.onnx` takes red for the confidence and green for the side.
 
-use std::path::Path;
-
 use jaga::domain::face::{Face, Rect};
 use jaga::domain::frame::Picture;
 use jaga::inference::registry::Selection;
 use jaga::inference::{InferenceError, InferenceErrorKind, ModelsConfig, Provider, Registry};
 use tempfile::TempDir;
 
-use super::support::{HEAD, PLAIN_NCHW, Tiny, finder, runtime};
+use super::support::{HEAD, PAINTED, PLAIN_NCHW, Tiny, runtime, write_finder};
 
 /// A folder of bundles: `tiny`, which judges faces that the finder `named` finds, and `painted`,
 /// which finds them.
 fn folder(named: &str) -> TempDir {
     let place = tempfile::tempdir().unwrap();
-    write(place.path(), "tiny", "logit_nchw.onnx", |text| {
-        let text = text.replace("kind = \"frame\"", "kind = \"face\"");
-        format!("{text}[face]\nfinder = \"{named}\"\nmin_size = 40\n")
-    });
-    write(place.path(), "painted", "painted.onnx", |text| {
-        finder(&text)
-    });
-    place
-}
-
-fn write(place: &Path, name: &str, graph: &'static str, edit: impl FnOnce(String) -> String) {
     let tiny = Tiny {
-        graph,
+        graph: "logit_nchw.onnx",
         input: PLAIN_NCHW,
         output: "name = \"logit\"\nkind = \"logit\"",
         max_batch: 1,
         more: &[],
     };
-    tiny.write(&place.join(name), HEAD, |text| {
-        edit(text.replacen("name = \"tiny\"", &format!("name = \"{name}\""), 1))
+    tiny.write(&place.path().join("tiny"), HEAD, |text| {
+        let text = text.replace("kind = \"frame\"", "kind = \"face\"");
+        format!("{text}[face]\nfinder = \"{named}\"\nmin_size = 40\n")
     });
+    write_finder(&place.path().join("painted"), PAINTED);
+    place
 }
 
 fn load(place: &TempDir, names: &[&str]) -> Option<Result<Registry, InferenceError>> {

@@ -11,7 +11,7 @@ use jaga::inference::{
     Registry, Runtime,
 };
 
-use super::support::{HEAD, PLAIN_NCHW, Tiny, finder, logit, runtime, small};
+use super::support::{HEAD, PAINTED, PLAIN_NCHW, Tiny, logit, runtime, small, write_finder};
 
 /// Between a shared run and one alone: the same graph on the same numbers.
 const SAME: f64 = 1e-6;
@@ -47,14 +47,6 @@ const PLAIN: Written = Written {
     edit: |text| text,
 };
 
-/// A finder that takes the place of the one that comes with jaga.
-const FINDER: Written = Written {
-    name: "centerface",
-    graph: "painted.onnx",
-    edit: |text| finder(&text),
-    ..PLAIN
-};
-
 fn config(dir: &Path) -> ModelsConfig {
     ModelsConfig {
         dirs: vec![dir.to_owned()],
@@ -87,6 +79,8 @@ fn load(runtime: &Runtime, dir: &Path, selection: Selection<'_>) -> Registry {
 fn registry(runtime: &Runtime, models: &[Written]) -> Registry {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), models);
+    // The one that models of faces name.
+    write_finder(&dir.path().join("painted"), PAINTED);
     load(runtime, dir.path(), Selection::All)
 }
 
@@ -279,11 +273,10 @@ async fn what_a_model_makes_of_its_answer_does_not_part_it_from_its_backbone() {
             name: "faces",
             edit: |text| {
                 let text = text.replace("kind = \"frame\"", "kind = \"face\"");
-                format!("{text}[face]\nfinder = \"centerface\"\nmin_size = 32\nmargin = 0.5\n")
+                format!("{text}[face]\nfinder = \"painted\"\nmin_size = 32\nmargin = 0.5\n")
             },
             ..PLAIN
         },
-        FINDER,
         Written {
             name: "zz-other-input",
             input: "layout = \"NCHW\"\ndtype = \"float32\"\nscale = 0.5\n",
@@ -346,14 +339,12 @@ fn one_of_a_family_can_be_loaded_alone() {
 fn a_finder_can_not_be_asked_to_score() {
     let Some(runtime) = runtime() else { return };
     let dir = tempfile::tempdir().unwrap();
-    write(dir.path(), &[PLAIN, FINDER]);
+    write(dir.path(), &[PLAIN]);
+    write_finder(&dir.path().join("finder"), PAINTED);
     let registry = load(&runtime, dir.path(), Selection::All);
     assert_eq!(registry.list().count(), 1);
     assert_eq!(registry.finders().count(), 1);
-    let error = registry.get("centerface").unwrap_err();
+    let error = registry.get("finder").unwrap_err();
     assert_eq!(error.kind(), InferenceErrorKind::UnknownModel);
-    assert!(
-        !error.to_string().contains("there are: centerface"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("there are: plain"), "{error}");
 }

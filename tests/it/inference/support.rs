@@ -162,19 +162,36 @@ impl Tiny {
     }
 }
 
-/// `text`, the `model.toml` of a [`Tiny`] with the graph `painted.onnx`, as that of a finder.
-pub(crate) fn finder(text: &str) -> String {
-    let text = text[..text.find("[output]").unwrap()]
-        .replace("kind = \"frame\"", "kind = \"finder\"")
-        .replace("question = \"ai_generated\"\n", "")
-        .replace(
-            "mode = \"stretch\", size = 2, filter = \"bilinear\"",
-            "filter = \"box\"",
-        );
-    format!(
-        "{text}[finder]\ndecoder = \"centerface\"\nthreshold = 0.5\nnms_iou = 0.3\n\
-         outputs = [\"heat\", \"scale\", \"offset\", \"landmarks\"]\nmax_side = 128\nmultiple = 32\n"
-    )
+/// A graph's file and its outputs, for [`write_finder`].
+pub(crate) type FinderGraph = (&'static str, [&'static str; 4]);
+
+/// A finder that works: it finds what is painted into a picture.
+pub(crate) const PAINTED: FinderGraph = ("painted.onnx", ["heat", "scale", "offset", "landmarks"]);
+
+/// Writes a bundle that is to find faces into `folder`; named after it.
+pub(crate) fn write_finder(folder: &Path, (graph, outputs): FinderGraph) {
+    let tiny = Tiny {
+        graph,
+        input: PLAIN_NCHW,
+        output: "",
+        max_batch: 1,
+        more: &[],
+    };
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    tiny.write(folder, HEAD, |text| {
+        let cut = text.find("[output]").unwrap();
+        let stretch = "mode = \"stretch\", size = 2, filter = \"bilinear\"";
+        assert!(text.contains(stretch));
+        let text = text[..cut]
+            .replace("name = \"tiny\"", &format!("name = \"{name}\""))
+            .replace("kind = \"frame\"", "kind = \"finder\"")
+            .replace("question = \"ai_generated\"\n", "")
+            .replace(stretch, "filter = \"box\"");
+        format!(
+            "{text}[finder]\ndecoder = \"centerface\"\nthreshold = 0.5\nnms_iou = 0.3\n\
+             outputs = {outputs:?}\nmax_side = 128\nmultiple = 32\n"
+        )
+    });
 }
 
 /// `bundle`, which is a scorer.

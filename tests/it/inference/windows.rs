@@ -13,7 +13,7 @@ use jaga::inference::{
 };
 use ndarray::ArrayD;
 
-use super::support::{HEAD, Tiny, logit, runtime, scorer, small};
+use super::support::{HEAD, Tiny, logit, runtime, scorer, small, write_finder};
 
 /// float32 in the graph, f64 here.
 const TOLERANCE: f64 = 1e-5;
@@ -247,24 +247,7 @@ fn the_element_type_must_be_the_graphs() {
 
 /// A finder around `graph`, whose input has no fixed size.
 fn finder(folder: &Path, graph: &'static str) -> Bundle<FinderTask> {
-    let input = "layout = \"NCHW\"\ndtype = \"float32\"\n";
-    Tiny {
-        max_batch: 1,
-        ..tiny(graph, input, LOGIT)
-    }
-    .write(folder, HEAD, |text| {
-        let cut = text.find("[output]").unwrap();
-        let stretch = "mode = \"stretch\", size = 2, ";
-        assert!(text.contains(stretch));
-        let text = text[..cut]
-            .replace("kind = \"frame\"", "kind = \"finder\"")
-            .replace("question = \"ai_generated\"\n", "")
-            .replace(stretch, "");
-        format!(
-            "{text}\n[finder]\ndecoder = \"centerface\"\nthreshold = 0.5\nnms_iou = 0.3\n\
-             outputs = [\"grey\", \"once\", \"twice\", \"minus\"]\nmax_side = 64\nmultiple = 4\n"
-        )
-    });
+    write_finder(folder, (graph, ["grey", "once", "twice", "minus"]));
     match Bundle::open(folder, Path::new("nowhere")).unwrap().sort() {
         Sorted::Finder(finder) => finder,
         Sorted::Scorer(_) => panic!("a scorer"),
