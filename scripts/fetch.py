@@ -119,7 +119,7 @@ def fetch_weights(arguments, pins, wheels):
                 from derive_model import DERIVATIONS  # needs onnx, the rest of this file doesn't
 
                 say(f"deriving {what} ({file['derive']})")
-                content = DERIVATIONS[file["derive"]](content, bundle["output"]["name"])
+                content = DERIVATIONS[file["derive"]](content, bundle.get("output", {}).get("name", ""))
             else:
                 say(f"unpacking {what}")
             put(path, content, file["sha256"], what)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import clips
 from process import measure
+from sharing import compare_sharing
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -54,7 +55,7 @@ def compare_scoring(jaga, files, model, sampling):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["decode", "score"], help="decode, score or both")
+    parser.add_argument("what", nargs="*", default=["decode", "score", "sharing"], help="decode, score, sharing")
     parser.add_argument("--jaga", type=Path, required=True)
     parser.add_argument("--media", type=Path, default=ROOT / ".jaga" / "bench")
     parser.add_argument("--clips", type=Path, nargs="+", help="score these instead of generated clips")
@@ -68,6 +69,9 @@ def main():
     if "score" in arguments.what:
         files = arguments.clips or clips.twenty(arguments.media)
         compare_scoring(arguments.jaga, files, arguments.model, arguments.sampling)
+    if "sharing" in arguments.what:
+        clip = clips.one_long(arguments.media)
+        compare_sharing(arguments.jaga, clip, ROOT / ".jaga" / "weights", arguments.repeat)
 
 
 if __name__ == "__main__":

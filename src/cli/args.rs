@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,7 +29,7 @@ pub enum Command {
     Serve(ServeArgs),
     /// Score files.
     Score(ScoreArgs),
-    /// List, show or verify model bundles.
+    /// List, show, verify or import model bundles.
     Models(ModelsArgs),
     /// Check everything that a server needs; fails when something configured is unusable.
     Doctor,
@@ -104,6 +105,40 @@ pub enum ModelsAction {
         /// The bundle's name; all when absent.
         name: Option<String>,
     },
+    /// Make a bundle of an ONNX export with Hugging Face's or timm's configuration.
+    Import(ImportArgs),
+}
+
+/// `jaga models import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Folder with an .onnx file, `config.json` and, but for timm, `preprocessor_config.json`.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The bundle's name; the folder's when absent.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The .onnx file within DIR; model.onnx, or the only one, when absent.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// What the model answers.
+    #[arg(long, default_value = "ai_generated", value_name = "NAME")]
+    pub question: String,
+    /// The label that means synthetic, or its index; needed when the labels don't say it clearly.
+    #[arg(long, value_name = "NAME|INDEX", allow_hyphen_values = true)]
+    pub synthetic_label: Option<String>,
+    /// SPDX expression of the weights' licence; that of DIR/README.md when absent.
+    #[arg(long, value_name = "SPDX")]
+    pub license: Option<String>,
+    /// Version that reports show.
+    #[arg(long, default_value = "1.0.0", value_name = "VERSION")]
+    pub model_version: String,
+    /// Folder of bundles to put it in; the first configured one when absent.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Don't load it into ONNX Runtime and run it once.
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// `jaga bench`
@@ -117,6 +152,8 @@ pub struct BenchArgs {
 /// Parts that can be measured.
 #[derive(Debug, Subcommand)]
 pub enum BenchPart {
+    /// Find faces in a file's planned frames and cut them out; prints JSON with milliseconds a frame.
+    Faces(FacesArgs),
     /// Decode a file's planned frames and resize them as the default model asks; prints JSON.
     Decode {
         /// A video.
@@ -131,4 +168,34 @@ pub enum BenchPart {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
         repeat: u32,
     },
+}
+
+/// `jaga bench faces`
+#[derive(Debug, Args)]
+pub struct FacesArgs {
+    /// A video.
+    pub file: PathBuf,
+    /// The finder's bundle.
+    #[arg(long, value_name = "NAME", default_value = "centerface")]
+    pub finder: String,
+    /// Longest side that the finder sees, in pixels, 32..=4096; the bundle's when absent.
+    #[arg(long, value_name = "N", value_parser = max_side)]
+    pub max_side: Option<NonZeroU32>,
+    /// Frames, 1..=64; all are kept in memory.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub frames: u32,
+    /// How frames are chosen: `keyframe` or `uniform`.
+    #[arg(long, default_value_t = Strategy::Uniform)]
+    pub sampling: Strategy,
+    /// Runs; the median counts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+}
+
+fn max_side(text: &str) -> Result<NonZeroU32, String> {
+    let side = text
+        .parse()
+        .ok()
+        .filter(|side: &NonZeroU32| (32..=4096).contains(&side.get()));
+    side.ok_or_else(|| "expected a number in 32..=4096".to_owned())
 }

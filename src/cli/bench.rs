@@ -1,5 +1,7 @@
 //! `jaga bench`: parts of the pipeline, measured here.
 
+mod faces;
+
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use super::Outcome;
 use super::args::{BenchArgs, BenchPart};
 use crate::config::Config;
 use crate::domain::sampling::SamplingPlan;
+use crate::inference::bundle::Task;
 use crate::inference::preprocess::Preprocessor;
 use crate::media::{Decoded, Decoder};
 use crate::pipeline::AnalyzeError;
@@ -23,6 +26,7 @@ pub(super) fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
     match &args.part {
+        BenchPart::Faces(args) => faces::run(config, args, out),
         BenchPart::Decode {
             file,
             frames,
@@ -102,6 +106,8 @@ fn preprocessor(config: &Config) -> anyhow::Result<Preprocessor> {
         .default
         .first()
         .context("no default model is configured")?;
-    let bundle = super::models::open(config, name)?;
-    Ok(Preprocessor::new(&bundle.manifest.input))
+    match super::models::open(config, name)?.task {
+        Task::Scorer(scorer) => Ok(Preprocessor::new(&scorer.input, 1)),
+        Task::Finder(_) => anyhow::bail!("the default model {name:?} is a finder"),
+    }
 }

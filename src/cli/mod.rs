@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use self::args::{Cli, Command};
 use crate::config::{Config, ConfigError};
+use crate::inference::import::{ImportError, ImportErrorKind};
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::telemetry;
 
@@ -70,6 +71,9 @@ fn is_configuration(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<Misuse>()
+            || cause
+                .downcast_ref::<ImportError>()
+                .is_some_and(|error| error.kind() == ImportErrorKind::Usage)
             || cause
                 .downcast_ref::<AnalyzeError>()
                 .is_some_and(is_callers_fault)

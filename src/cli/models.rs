@@ -1,5 +1,7 @@
 //! `jaga models`
 
+mod import;
+
 use std::io::Write;
 
 use comfy_table::{Table, presets};
@@ -8,11 +10,12 @@ use serde_json::json;
 use super::Outcome;
 use super::args::{ModelsAction, ModelsArgs};
 use crate::config::Config;
+use crate::inference::bundle::Task;
 use crate::inference::registry::{self, Selection};
 use crate::inference::{Bundle, Registry, Runtime};
 use crate::pipeline::AnalyzeError;
 
-/// Lists, shows or verifies bundles.
+/// Lists, shows, verifies or imports bundles.
 pub(super) fn run(
     config: &Config,
     args: &ModelsArgs,
@@ -22,33 +25,39 @@ pub(super) fn run(
         ModelsAction::List => list(config, out),
         ModelsAction::Show { name } => show(config, name, out),
         ModelsAction::Verify { name } => verify(config, name.as_deref(), out),
+        ModelsAction::Import(args) => import::run(config, args, out),
     }
 }
 
 fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["name", "version", "status", "question", "license", "usable"]);
+    table.set_header([
+        "name", "version", "status", "kind", "question", "license", "usable",
+    ]);
     let mut outcome = Outcome::Done;
     for (name, folder) in registry::find(&config.models.dirs).map_err(AnalyzeError::from)? {
         match Bundle::open(&folder, &config.models.weights_dir) {
             Ok(bundle) => {
-                let model = &bundle.manifest.model;
+                let model = &bundle.identity;
                 let default = config.models.default.contains(&name);
                 table.add_row([
                     name,
                     model.version.clone(),
                     model.status.name().to_owned(),
-                    model.question.clone(),
+                    bundle.task.kind().name().to_owned(),
+                    question(&bundle.task).unwrap_or("-").to_owned(),
                     model.license.clone(),
                     if default { "yes, default" } else { "yes" }.to_owned(),
                 ]);
             }
             Err(error) => {
                 outcome = Outcome::SomeFailed;
-                let unknown = || "-".to_owned();
                 let fault = error.to_string().replace('\n', " ");
-                table.add_row([name, unknown(), unknown(), unknown(), unknown(), fault]);
+                let mut row = vec![name];
+                row.extend((0..5).map(|_| "-".to_owned()));
+                row.push(fault);
+                table.add_row(row);
             }
         }
     }
@@ -58,32 +67,46 @@ fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
 
 fn show(config: &Config, name: &str, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let bundle = open(config, name)?;
-    let manifest = &bundle.manifest;
-    let model = &manifest.model;
-    let files: Vec<_> = manifest
-        .file
+    let model = &bundle.identity;
+    let files: Vec<_> = bundle
+        .files
         .iter()
         .map(|file| json!({ "path": file.path, "sha256": file.sha256, "source": file.source, "derive": file.derive }))
         .collect();
-    let shown = json!({
+    let mut shown = json!({
         "name": model.name,
         "version": model.version,
         "sha256": bundle.sha256,
         "status": model.status,
-        "question": model.question,
+        "kind": bundle.task.kind(),
+        "question": question(&bundle.task),
         "license": model.license,
         "manifest": bundle.manifest_path,
         "graph": bundle.graph.path,
+        "backbone": bundle.graph.sha256,
         "files": files,
-        "calibration": manifest.calibration,
-        "aggregation": manifest.aggregation,
-        "verdict": manifest.verdict,
-        "max_batch": manifest.runtime.max_batch,
+        "max_batch": bundle.runtime.max_batch,
         "default": config.models.default.contains(&model.name),
     });
+    if let (Task::Scorer(scorer), Some(shown)) = (&bundle.task, shown.as_object_mut()) {
+        shown.extend([
+            ("calibration".to_owned(), json!(scorer.calibration)),
+            ("aggregation".to_owned(), json!(scorer.aggregation)),
+            ("verdict".to_owned(), json!(scorer.verdict)),
+            ("scope".to_owned(), json!(scorer.scope)),
+        ]);
+    }
     serde_json::to_writer_pretty(&mut *out, &shown)?;
     writeln!(out)?;
     Ok(Outcome::Done)
+}
+
+/// What a bundle answers; a finder answers nothing.
+fn question(task: &Task) -> Option<&str> {
+    match task {
+        Task::Scorer(scorer) => Some(&scorer.question),
+        Task::Finder(_) => None,
+    }
 }
 
 /// The bundle of this name, checked.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-/// Counts of frames; `scored + failed == planned` and `scored ≤ decoded ≤ planned`.
+/// Counts of frames, or of windows for a model that looks at time;
+/// `scored + left_out + failed == planned` and `scored + left_out ≤ decoded ≤ planned`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Coverage {
     /// Distinct frames that the sampling plan asked for.
@@ -11,7 +12,9 @@ pub struct Coverage {
     pub decoded: u32,
     /// Frames that the model gave a usable score for.
     pub scored: u32,
-    /// Planned frames without a score, whatever the reason.
+    /// Frames that the model was not asked about: there is no face in them, or they are too poor.
+    pub left_out: u32,
+    /// Planned frames without a score for any other reason.
     pub failed: u32,
 }
 
@@ -25,17 +28,46 @@ impl Coverage {
             planned,
             decoded,
             scored,
+            left_out: 0,
             failed: planned.saturating_sub(scored),
+        }
+    }
+
+    /// The same with `left_out` of the frames without a score counted as such, at most those that
+    /// were decoded.
+    #[must_use]
+    pub fn leaving_out(self, left_out: u32) -> Self {
+        let left_out = left_out.min(self.decoded.saturating_sub(self.scored));
+        Self {
+            left_out,
+            failed: self
+                .planned
+                .saturating_sub(self.scored)
+                .saturating_sub(left_out),
+            ..self
         }
     }
 
     /// Scored part of the plan, 0..=1; 0 for an empty plan.
     pub fn ratio(self) -> f64 {
+        self.ratio_with(0)
+    }
+
+    /// The same, with `answered` more frames on which there is an answer without a score.
+    pub fn ratio_with(self, answered: u32) -> f64 {
+        let answered = self.scored.saturating_add(answered).min(self.planned);
         if self.planned == 0 {
             0.0
         } else {
-            f64::from(self.scored) / f64::from(self.planned)
+            f64::from(answered) / f64::from(self.planned)
         }
+    }
+
+    /// True when at least half of the planned frames were scored or left out: for a model that
+    /// looks at faces, which need not be everywhere.
+    pub fn looked_at_enough(self) -> bool {
+        let looked = self.scored.saturating_add(self.left_out);
+        self.planned > 0 && u64::from(looked).saturating_mul(2) >= u64::from(self.planned)
     }
 
     /// True when at least half of the planned frames were scored: below that there is no score.
@@ -59,10 +91,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_add_up(p in 0u32..500, d in 0u32..500, s in 0u32..500) {
-            let c = Coverage::new(p, d, s);
-            prop_assert!(c.scored <= c.decoded && c.decoded <= c.planned);
-            prop_assert_eq!(c.scored + c.failed, c.planned);
+        fn counts_add_up(
+            p in 0u32..500,
+            d in 0u32..500,
+            s in 0u32..500,
+            l in 0u32..500,
+        ) {
+            let c = Coverage::new(p, d, s).leaving_out(l);
+            prop_assert!(c.scored + c.left_out <= c.decoded && c.decoded <= c.planned);
+            prop_assert_eq!(c.scored + c.left_out + c.failed, c.planned);
+            prop_assert!(c.ratio() <= c.ratio_with(c.left_out) && c.ratio_with(p) <= 1.0);
         }
     }
 }

@@ -52,6 +52,27 @@ impl Picture {
         self.height
     }
 
+    /// A copy of the part with this corner and size; what lies outside the picture is left out,
+    /// and at least one pixel is kept.
+    #[must_use]
+    pub fn within(&self, left: u32, top: u32, width: u32, height: u32) -> Self {
+        let span = |start: u32, length: u32, side: u32| {
+            let start = start.min(side.saturating_sub(1));
+            (start, length.clamp(1, side.saturating_sub(start).max(1)))
+        };
+        let (left, width) = span(left, width, self.width);
+        let (top, height) = span(top, height, self.height);
+        let bytes = |pixels: u32| (pixels as usize).saturating_mul(3);
+        let row = bytes(left)..bytes(left.saturating_add(width));
+        let rows = self.rgb.chunks_exact(bytes(self.width).max(1));
+        let rows = rows.skip(top as usize).take(height as usize);
+        let mut rgb = Vec::with_capacity(Self::byte_len(width, height).unwrap_or(0));
+        for pixels in rows.filter_map(|pixels| pixels.get(row.clone())) {
+            rgb.extend_from_slice(pixels);
+        }
+        Self { width, height, rgb }
+    }
+
     /// The pixels, RGB row by row.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb
@@ -85,5 +106,15 @@ mod tests {
         assert!(Picture::new(2, 2, vec![0; 11]).is_err());
         assert!(Picture::new(0, 0, vec![]).is_err());
         assert_eq!(Picture::byte_len(u32::MAX, u32::MAX), None);
+    }
+
+    #[test]
+    fn a_part_keeps_its_pixels_and_is_never_empty() {
+        let picture = Picture::new(3, 2, (0..18).collect()).unwrap();
+        let part = picture.within(1, 1, 2, 1);
+        assert_eq!((part.width(), part.height()), (2, 1));
+        assert_eq!(part.rgb(), [12, 13, 14, 15, 16, 17]);
+        assert_eq!(picture.within(0, 0, 9, 9), picture);
+        assert_eq!(picture.within(7, 7, 0, 0).rgb(), [15, 16, 17]);
     }
 }

@@ -1,10 +1,18 @@
 //! Plain types and pure functions: no I/O, no async, no FFmpeg, no ONNX Runtime.
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
 
 pub mod aggregation;
+pub mod appearance;
 pub mod calibration;
+pub mod combination;
 pub mod coverage;
 pub mod face;
 pub mod frame;
+pub mod letterbox;
+mod luma;
 pub mod media;
 pub mod plan;
 pub mod policy;
@@ -13,5 +21,9 @@ pub mod report;
 pub mod sampling;
 pub mod score;
 pub mod segments;
+pub mod shots;
+mod shrink;
+mod tone;
+pub mod tracks;
 pub mod verdict;
 pub mod windows;

@@ -1,11 +1,16 @@
-//! A written policy: which action a score asks for, and why.
+//! A written policy: how the scores of several models become one, which action that asks for, and
+//! why.
+
+mod file;
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::coverage::Coverage;
+pub use file::PolicyError;
+
+use super::combination::Combine;
 use super::score::Probability;
 
 /// Text of the policy that applies when none is configured.
@@ -34,23 +39,8 @@ pub struct Policy {
     /// BLAKE3 of the file's text, hex.
     pub blake3: String,
     actions: Vec<String>,
+    combinations: BTreeMap<String, Combine>,
     rules: Vec<Rule>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PolicyFile {
-    policy: Head,
-    #[serde(default)]
-    rule: Vec<Rule>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    name: String,
-    version: String,
-    actions: Vec<String>,
 }
 
 /// One rule; conditions that are absent hold.
@@ -67,40 +57,13 @@ struct Rule {
     action: String,
 }
 
-/// Why a text is no policy.
-#[derive(Debug, thiserror::Error)]
-pub enum PolicyError {
-    /// TOML that is none, or not of a policy's form; the source has line and key.
-    #[error("not a policy")]
-    Form(#[source] Box<toml::de::Error>),
-    /// No actions, or one twice.
-    #[error("policy.actions must list at least one action, each once")]
-    Actions,
-    /// A rule's action that is not in the list.
-    #[error("rule `{rule}`: action `{action}` is not in policy.actions ({known})")]
-    UnknownAction {
-        /// The rule's name.
-        rule: String,
-        /// Its action.
-        action: String,
-        /// What the list has.
-        known: String,
-    },
-    /// Two rules of one name.
-    #[error("rule `{0}` is there twice")]
-    RuleTwice(String),
-    /// A date range that is empty.
-    #[error("rule `{0}`: `from` is after `to`")]
-    DateRange(String),
-}
-
 /// What was found out about one question.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Finding {
     /// Calibrated; `None` when inconclusive or not asked.
     pub score: Option<Probability>,
-    /// Of the model that the score is from.
-    pub coverage: Coverage,
+    /// Part of the plan that the models whose score it is have an answer on, 0..=1.
+    pub coverage: f64,
 }
 
 /// What a policy asks for.
@@ -130,28 +93,9 @@ pub struct Reason {
 }
 
 impl Policy {
-    /// Reads and validates a policy.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let file: PolicyFile = toml::from_str(text).map_err(|e| PolicyError::Form(Box::new(e)))?;
-        let actions = file.policy.actions;
-        let distinct: std::collections::BTreeSet<&String> = actions.iter().collect();
-        if actions.is_empty() || distinct.len() != actions.len() {
-            return Err(PolicyError::Actions);
-        }
-        let mut names = std::collections::BTreeSet::new();
-        for rule in &file.rule {
-            if !names.insert(rule.name.clone()) {
-                return Err(PolicyError::RuleTwice(rule.name.clone()));
-            }
-            rule.validate(&actions)?;
-        }
-        Ok(Self {
-            name: file.policy.name,
-            version: file.policy.version,
-            blake3: blake3::hash(text.as_bytes()).to_hex().to_string(),
-            actions,
-            rules: file.rule,
-        })
+    /// How the scores of `question` become one; the highest counts when the policy says nothing.
+    pub fn combination(&self, question: &str) -> Combine {
+        self.combinations.get(question).copied().unwrap_or_default()
     }
 
     /// Decides by what was found out, for a request of `lane` on the day `today` (UTC).
@@ -212,7 +156,7 @@ impl Rule {
         let score = finding.score?;
         let enough = self
             .min_coverage
-            .is_none_or(|min| finding.coverage.ratio() >= min.get());
+            .is_none_or(|min| finding.coverage >= min.get());
         let in_lane = self.lane.is_none_or(|wanted| wanted == lane);
         let in_time =
             self.from.is_none_or(|from| today >= from) && self.to.is_none_or(|to| today <= to);
@@ -222,6 +166,7 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
+    use super::super::combination::Combination;
     use super::*;
 
     const TWO_RULES: &str = r#"
@@ -248,7 +193,7 @@ mod tests {
     fn decide(score: Option<f64>, scored: u32, lane: Lane, day: &str) -> Decision {
         let finding = Finding {
             score: score.map(|s| Probability::new(s).unwrap()),
-            coverage: Coverage::new(16, 16, scored),
+            coverage: f64::from(scored) / 16.0,
         };
         let findings = BTreeMap::from([("ai_generated".to_owned(), finding)]);
         Policy::parse(TWO_RULES)
@@ -320,6 +265,61 @@ mod tests {
             with("min_score = 0.5", "min_score = 1.5"),
             Err(PolicyError::Form(_))
         ));
+    }
+
+    fn combining(entries: &str) -> Result<Policy, PolicyError> {
+        Policy::parse(&format!("{TWO_RULES}\n{entries}"))
+    }
+
+    #[test]
+    fn a_question_is_combined_as_the_policy_says_and_by_the_maximum_else() {
+        let policy = combining(
+            r#"
+            [[combine]]
+            question = "ai_generated"
+            rule = "vote"
+            k = 2
+            of = 3
+            substantial_evidence = 0.8
+            little_evidence = 0.2
+            "#,
+        )
+        .unwrap();
+        let combine = policy.combination("ai_generated");
+        assert_eq!(combine.combination, Combination::Vote { k: 2, of: 3 });
+        assert!(combine.thresholds.is_some());
+        assert_eq!(policy.combination("face_manipulation"), Combine::default());
+        assert_eq!(Combine::default().combination, Combination::Max);
+    }
+
+    #[test]
+    fn faults_of_a_combination_name_the_question() {
+        let fault = |keys: &str| {
+            let entry = format!("[[combine]]\nquestion = \"q1\"\n{keys}");
+            combining(&entry).unwrap_err().to_string()
+        };
+        for (keys, want) in [
+            ("rule = \"median\"", "`median` is not known"),
+            ("rule = \"vote\"", "needs `k`"),
+            ("rule = \"mean\"\nk = 2", "`k` belongs to rule `vote`"),
+            ("rule = \"max\"\nof = 2", "`of` belongs to rule `vote`"),
+            ("rule = \"vote\"\nk = 3\nof = 2", "at least `k`, 3"),
+            ("rule = \"max\"\nsubstantial_evidence = 0.9", "both"),
+            (
+                "rule = \"max\"\nsubstantial_evidence = 0.1\nlittle_evidence = 0.2",
+                "not above",
+            ),
+            (
+                "rule = \"max\"\n[[combine]]\nquestion = \"q1\"\nrule = \"mean\"",
+                "twice",
+            ),
+        ] {
+            let error = fault(keys);
+            assert!(error.contains("question `q1`"), "{error}");
+            assert!(error.contains(want), "{error}");
+        }
+        let unknown = combining("[[combine]]\nquestion = \"q1\"\nrule = \"max\"\nweights = [1]");
+        assert!(matches!(unknown, Err(PolicyError::Form(_))));
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::coverage::Coverage;
+use super::letterbox::Bars;
 use super::media::MediaFacts;
 use super::policy::Decision;
+use super::quality::LeftOut;
 use super::score::Probability;
 use super::segments::Segment;
 use super::verdict::Verdict;
@@ -28,10 +30,16 @@ pub struct Report {
     pub created_at: String,
     /// The upload.
     pub media: MediaReport,
-    /// Calibrated probability of the worst answered question; `None` when there is none.
+    /// Calibrated probability of the worst answered question: the one with the most severe
+    /// verdict, of equal ones the one with the highest score. `None` when there is none.
     pub score: Option<Probability>,
-    /// Of the same model as the score.
+    /// Of the same question.
     pub verdict: Verdict,
+    /// How good the pictures are.
+    pub quality: QualityReport,
+    /// What was found of faces, one entry a finder that was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faces: Vec<FacesReport>,
     /// By name of the question.
     pub questions: BTreeMap<String, Answer>,
     /// In the order of the request.
@@ -56,27 +64,100 @@ pub struct MediaReport {
     pub facts: MediaFacts,
 }
 
+/// How good the pictures are: medians over the decoded frames, without their black bars.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QualityReport {
+    /// Black bars that were cut off before scoring, in pixels of the shown picture; `None` when
+    /// there are none.
+    pub letterbox: Option<Bars>,
+    /// See [`Measures`](super::quality::Measures); `None` when no frame was decoded.
+    pub brightness: Option<f64>,
+    /// As above.
+    pub contrast: Option<f64>,
+    /// As above.
+    pub sharpness: Option<f64>,
+    /// As above.
+    pub blockiness: Option<f64>,
+    /// As above.
+    pub flatness: Option<f64>,
+    /// Frames that are too poor for any model, by reason.
+    pub left_out: BTreeMap<LeftOut, u32>,
+}
+
+/// What a finder found in all frames that it looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FacesReport {
+    /// Its bundle.
+    pub finder: String,
+    /// The bundle's version.
+    pub version: String,
+    /// The bundle's content hash.
+    pub sha256: String,
+    /// Execution provider that ran it.
+    pub provider: String,
+    /// Frames that it looked at.
+    pub frames: u32,
+    /// Faces in all of them.
+    pub found: u32,
+    /// Of these, faces beyond the number that is looked at in one frame; the smallest.
+    pub over_limit: u32,
+}
+
 /// A question's answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {
-    /// Score of the worst model that answered; `None` with a reason.
+    /// The models' scores, joined as the policy says; `None` with a reason.
     pub score: Option<Probability>,
+    /// On that score.
+    pub verdict: Verdict,
+    /// The policy's rule that joined them; `None` when no model was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'static str>,
     /// Models that were asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
+    /// How many of them have a score.
+    pub voted: u32,
     /// Why there is no score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<NoAnswer>,
 }
 
-/// Why a question has no score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// Why a question, or a model, has no score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAnswer {
     /// No model that answers it was asked.
     NoModel,
     /// Less than half of the planned frames could be scored.
     LowCoverage,
+    /// The video is too short for one window.
+    TooShort,
+    /// There are faces, but none in as many frames as the model needs.
+    ShortTracks,
+    /// Fewer models have a score than the policy's vote asks for.
+    TooFewVotes,
+    /// What the model was shown is out of its scope, mostly for this reason.
+    LeftOut(LeftOut),
+}
+
+impl NoAnswer {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoModel => "no_model",
+            Self::LowCoverage => "low_coverage",
+            Self::TooShort => "too_short",
+            Self::ShortTracks => "short_tracks",
+            Self::TooFewVotes => "too_few_votes",
+            Self::LeftOut(reason) => reason.name(),
+        }
+    }
+}
+
+impl Serialize for NoAnswer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 /// One model's part of a report.
@@ -98,6 +179,9 @@ pub struct ModelReport {
     pub score: Option<Probability>,
     /// By this model's thresholds.
     pub verdict: Verdict,
+    /// Why there is no score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<NoAnswer>,
     /// Aggregated but not calibrated; `None` with the score.
     pub raw_score: Option<Probability>,
     /// Kind of calibration.
@@ -106,19 +190,103 @@ pub struct ModelReport {
     pub aggregation: &'static str,
     /// What the score rests on.
     pub coverage: Coverage,
-    /// Stretches of the video that agree.
+    /// Why frames, or windows, were left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<LeftOut, u32>,
+    /// Stretches of the video that agree; of a model that looks at faces, those of the track that
+    /// decided.
     pub segments: Vec<Segment>,
+    /// The persons, for a model that looks at faces: those with the most frames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracks: Option<Vec<TrackReport>>,
+    /// How many there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracks_found: Option<u32>,
     /// Every frame, on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<Vec<FrameReport>>,
+    /// Every window, on request, for a model that looks at time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Vec<WindowReport>>,
+}
+
+/// One face followed over the sampled frames, as one model judges it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrackReport {
+    /// The same for all models with the same finder.
+    pub id: u32,
+    /// Frames that it is in.
+    pub frames: u32,
+    /// Inputs (frames, or windows) that the model scored.
+    pub scored: u32,
+    /// Time of the first frame.
+    pub start_s: f64,
+    /// Time of the last frame.
+    pub end_s: f64,
+    /// Mean box: left, top, width, height in pixels of the shown picture.
+    #[serde(rename = "box")]
+    pub mean_box: [f64; 4],
+    /// Aggregated and calibrated as the video's; `None` when nothing was scored.
+    pub score: Option<Probability>,
+    /// On that score.
+    pub verdict: Verdict,
+    /// Whether it has enough frames to count for the video's score.
+    pub counts: bool,
+    /// Means over its frames.
+    pub quality: FaceQuality,
+    /// Stretches that agree.
+    pub segments: Vec<Segment>,
+}
+
+/// How good the pictures of a face are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct FaceQuality {
+    /// The finder's, 0..=1.
+    pub confidence: f64,
+    /// As for whole pictures, of what is in the box.
+    pub brightness: f64,
+    /// As above.
+    pub sharpness: f64,
+    /// As above.
+    pub blockiness: f64,
 }
 
 /// One frame's score.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FrameReport {
     /// Seconds after the first video frame.
     pub time_s: f64,
-    /// Through the same calibration as the video's score; `None` when this frame failed.
+    /// Through the same calibration as the video's score, with several faces the highest; `None`
+    /// when this frame failed or was left out.
+    pub score: Option<Probability>,
+    /// Its faces, for a model that looks at faces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faces: Option<Vec<FaceReport>>,
+}
+
+/// One face in one frame.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FaceReport {
+    /// The track that it belongs to.
+    pub track: Option<u32>,
+    /// Left, top, width, height in pixels of the shown picture.
+    #[serde(rename = "box")]
+    pub region: [f64; 4],
+    /// As a frame's.
+    pub score: Option<Probability>,
+}
+
+/// One window's score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct WindowReport {
+    /// Time of its first frame.
+    pub start_s: f64,
+    /// Time of its last frame.
+    pub end_s: f64,
+    /// The track whose face it shows; absent for whole pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub track: Option<u32>,
+    /// Through the same calibration as the video's score; `None` when it failed or was left out.
     pub score: Option<Probability>,
 }
 
@@ -147,8 +315,10 @@ pub struct Timings {
     pub spool: f64,
     /// Waiting for the decoder child.
     pub decode: f64,
-    /// Resizing and normalising, summed over frames.
+    /// Measuring, cutting, resizing and normalising, summed over frames.
     pub preprocess: f64,
+    /// Finding faces, the wait for a session included, summed over frames.
+    pub faces: f64,
     /// Waiting for a session, summed over frames.
     pub queue: f64,
     /// In ONNX Runtime, summed over frames.

@@ -19,6 +19,19 @@ pub enum Verdict {
     Inconclusive,
 }
 
+impl Verdict {
+    /// How much it asks for attention: 3 for substantial evidence, 2 for uncertain, 1 for little
+    /// evidence, 0 for inconclusive.
+    pub fn severity(self) -> u8 {
+        match self {
+            Self::SubstantialEvidence => 3,
+            Self::Uncertain => 2,
+            Self::LittleEvidence => 1,
+            Self::Inconclusive => 0,
+        }
+    }
+}
+
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -65,6 +78,25 @@ impl Thresholds {
         }
     }
 
+    /// The widest of both: the higher bar for substantial and the lower one for little evidence.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        let higher = if other.substantial_evidence > self.substantial_evidence {
+            other.substantial_evidence
+        } else {
+            self.substantial_evidence
+        };
+        let lower = if other.little_evidence < self.little_evidence {
+            other.little_evidence
+        } else {
+            self.little_evidence
+        };
+        Self {
+            substantial_evidence: higher,
+            little_evidence: lower,
+        }
+    }
+
     /// The verdict on a score; `None` is inconclusive.
     pub fn judge(self, score: Option<Probability>) -> Verdict {
         match score {
@@ -96,5 +128,33 @@ mod tests {
             little_evidence: p(0.2),
         };
         assert!(crossed.validate().is_err());
+    }
+
+    #[test]
+    fn verdicts_are_ordered_by_severity() {
+        let order = [
+            Verdict::Inconclusive,
+            Verdict::LittleEvidence,
+            Verdict::Uncertain,
+            Verdict::SubstantialEvidence,
+        ];
+        assert!(order.is_sorted_by_key(|verdict| verdict.severity()));
+        assert!(order.iter().all(|v| {
+            order
+                .iter()
+                .filter(|w| w.severity() == v.severity())
+                .count()
+                == 1
+        }));
+    }
+
+    #[test]
+    fn the_strictest_thresholds_take_the_higher_and_the_lower_bar() {
+        let t = |high, low| Thresholds {
+            substantial_evidence: Probability::new(high).unwrap(),
+            little_evidence: Probability::new(low).unwrap(),
+        };
+        assert_eq!(t(0.9, 0.2).strictest(t(0.8, 0.1)), t(0.9, 0.1));
+        assert_eq!(t(0.8, 0.1).strictest(t(0.9, 0.2)), t(0.9, 0.1));
     }
 }

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use super::problem::Problem;
+use crate::domain::plan::{FramePlan, InvalidPlan};
 use crate::media::MediaError;
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::store::StoreError;
@@ -82,12 +83,17 @@ fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
             declared.map_or(problem.clone(), |bytes| problem.with("actual", bytes))
         }
         AnalyzeError::Frames(range) => problem.with("limit", "frames").with("allowed", range.max),
+        AnalyzeError::Plan(InvalidPlan::TooManyFrames { got }) => problem
+            .with("limit", "frames")
+            .with("allowed", FramePlan::MAX_FRAMES)
+            .with("actual", *got),
         AnalyzeError::Overloaded { .. } | AnalyzeError::Draining => {
             problem.retry_after(RETRY_AFTER_S)
         }
         AnalyzeError::Media(_)
         | AnalyzeError::Inference(_)
         | AnalyzeError::Store(_)
+        | AnalyzeError::Plan(InvalidPlan::Window(_))
         | AnalyzeError::UnknownPolicy { .. }
         | AnalyzeError::PolicyFile { .. }
         | AnalyzeError::Policy { .. }

@@ -7,7 +7,9 @@ mod check;
 mod external;
 mod files;
 pub mod manifest;
+pub mod task;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,8 +18,12 @@ use sha2::{Digest, Sha256};
 
 use super::head::Head;
 pub use external::ExternalTensor;
+pub(super) use external::{MAX_DEPTH, external_tensors};
 pub use files::BundleFile;
-pub use manifest::{Manifest, Status};
+pub(super) use files::hexadecimal;
+pub use manifest::{FaceScore, FaceSection, InputKind, Status};
+use manifest::{FileEntry, Manifest, RuntimeSection};
+pub use task::{FinderTask, Identity, Look, Scorer, Task};
 
 /// The file that makes a folder a bundle.
 pub const MANIFEST: &str = "model.toml";
@@ -25,11 +31,17 @@ pub const MANIFEST: &str = "model.toml";
 /// Largest `model.toml` or head that is read, in bytes.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
 
-/// A checked bundle; its graph is not loaded yet.
+/// A checked bundle; its graph is not loaded yet. `T` is what it is for, where that is known.
 #[derive(Debug, Clone)]
-pub struct Bundle {
-    /// What `model.toml` says.
-    pub manifest: Manifest,
+pub struct Bundle<T = Task> {
+    /// Who this is.
+    pub identity: Identity,
+    /// What it is for, and how that is done.
+    pub task: T,
+    /// The listed files.
+    pub files: Vec<FileEntry>,
+    /// How to run it.
+    pub runtime: RuntimeSection,
     /// Identity of the content: SHA-256 over the bytes of `model.toml` and then, in the order
     /// listed, each file's hash (64 hexadecimal digits). Everything that can move a score is in it.
     pub sha256: String,
@@ -39,8 +51,21 @@ pub struct Bundle {
     pub graph: BundleFile,
     /// Weights of the graph that lie in other listed files.
     pub external: Vec<ExternalTensor>,
-    /// The linear head, for an embedding.
-    pub head: Option<Head>,
+    /// Those files, each once, in the order of the places that the graph names.
+    pub weights: Vec<BundleFile>,
+}
+
+/// A bundle whose task is known.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a bundle, made at the start"
+)]
+pub enum Sorted {
+    /// It answers a question.
+    Scorer(Bundle<Scorer>),
+    /// It finds faces.
+    Finder(Bundle<FinderTask>),
 }
 
 /// What makes a bundle unusable.
@@ -138,59 +163,92 @@ impl Bundle {
     /// `<weights_dir>/<name>/`.
     pub fn open(folder: &Path, weights_dir: &Path) -> Result<Self, BundleError> {
         let manifest_path = folder.join(MANIFEST);
-        let text = read_text(&manifest_path)?;
-        let manifest: Manifest = toml::from_str(&text).map_err(|error| BundleError::Syntax {
-            file: manifest_path.clone(),
-            reason: error.to_string(),
-        })?;
-        check::check(&manifest_path, &folder_name(folder)?, &manifest)?;
-        let card = folder.join(&manifest.model.card);
+        let (manifest, text) = read_manifest(&manifest_path)?;
+        let weights_folder = weights_dir.join(&manifest.model.name);
+        let locate = |entry: &FileEntry| files::locate(folder, &weights_folder, entry);
+        let head = |entry: &FileEntry| {
+            let file = locate(entry)?;
+            Head::parse(&file.path, &read_text(&file.path)?)
+        };
+        let name = folder_name(folder)?;
+        let (identity, task) = check::check(&manifest_path, &name, &manifest, &head)?;
+        let card = folder.join(&identity.card);
         if !card.is_file() {
             return Err(BundleError::Missing {
-                key: manifest.model.card,
+                key: identity.card,
                 looked_in: vec![card],
             });
         }
-        let weights = weights_dir.join(&manifest.model.name);
         let files = manifest
             .file
             .iter()
-            .map(|entry| files::locate(folder, &weights, entry))
+            .map(locate)
             .collect::<Result<Vec<_>, _>>()?;
-        let named = |wanted: &dyn Fn(&str) -> bool| files.iter().find(|f| wanted(&f.name)).cloned();
-        let graph = named(&check::is_graph).ok_or_else(|| BundleError::Missing {
+        let graph = files.iter().find(|file| check::is_graph(&file.name));
+        let graph = graph.cloned().ok_or_else(|| BundleError::Missing {
             key: "*.onnx".to_owned(),
             looked_in: vec![folder.to_owned()],
         })?;
-        let head = manifest
-            .output
-            .head
-            .as_deref()
-            .and_then(|head| named(&|name| name == head));
-        let head = head
-            .map(|file| Head::parse(&file.path, &read_text(&file.path)?))
-            .transpose()?;
+        let (external, weights) = listed_weights(&graph, &files)?;
         Ok(Self {
-            sha256: identity(&text, &manifest),
-            external: listed_weights(&graph, &files)?,
-            manifest,
+            sha256: content_hash(&text, &manifest),
+            external,
+            weights,
+            identity,
+            task,
+            files: manifest.file,
+            runtime: manifest.runtime,
             manifest_path,
             graph,
-            head,
         })
     }
 
-    /// The model's name.
-    pub fn name(&self) -> &str {
-        &self.manifest.model.name
+    /// The same, told apart by what it is for.
+    pub fn sort(self) -> Sorted {
+        match self.task.clone() {
+            Task::Scorer(scorer) => Sorted::Scorer(self.with(scorer)),
+            Task::Finder(finder) => Sorted::Finder(self.with(finder)),
+        }
     }
 }
 
-/// The graph's external weights; an error when one lies in a file that is not checked by hash.
+impl<T> Bundle<T> {
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.identity.name
+    }
+
+    /// The same, with another task.
+    fn with<U>(self, task: U) -> Bundle<U> {
+        Bundle {
+            task,
+            identity: self.identity,
+            files: self.files,
+            runtime: self.runtime,
+            sha256: self.sha256,
+            manifest_path: self.manifest_path,
+            graph: self.graph,
+            external: self.external,
+            weights: self.weights,
+        }
+    }
+}
+
+fn read_manifest(file: &Path) -> Result<(Manifest, String), BundleError> {
+    let text = read_text(file)?;
+    let manifest = toml::from_str(&text).map_err(|error| BundleError::Syntax {
+        file: file.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok((manifest, text))
+}
+
+/// The graph's external weights and their files; an error when one lies in a file that is not
+/// checked by hash.
 fn listed_weights(
     graph: &BundleFile,
     files: &[BundleFile],
-) -> Result<Vec<ExternalTensor>, BundleError> {
+) -> Result<(Vec<ExternalTensor>, Vec<BundleFile>), BundleError> {
     let bytes = fs::read(&graph.path).map_err(|source| BundleError::Read {
         file: graph.path.clone(),
         source,
@@ -199,20 +257,22 @@ fn listed_weights(
         file: graph.path.clone(),
         reason: error.to_string(),
     })?;
+    let mut places = BTreeMap::new();
     for weight in &weights {
         let place = graph.path.with_file_name(&weight.location);
-        if !files.iter().any(|file| file.path == place) {
+        let Some(file) = files.iter().find(|file| file.path == place) else {
             return Err(BundleError::Unlisted {
                 graph: graph.path.clone(),
                 tensor: weight.name.clone(),
                 location: weight.location.clone(),
             });
-        }
+        };
+        places.insert(weight.location.clone(), file.clone());
     }
-    Ok(weights)
+    Ok((weights, places.into_values().collect()))
 }
 
-fn identity(text: &str, manifest: &Manifest) -> String {
+fn content_hash(text: &str, manifest: &Manifest) -> String {
     let mut hash = Sha256::new();
     hash.update(text.as_bytes());
     for entry in &manifest.file {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::domain::score::NotFinite;
 
 use super::bundle::BundleError;
+use super::faces::CropError;
 
 /// A fault of the inference stage. What somebody has to repair and what failed at run time are
 /// apart: see [`InferenceError::kind`].
@@ -82,6 +83,19 @@ pub enum InferenceError {
         /// The names that there are.
         known: String,
     },
+    /// A model whose finder of faces isn't there, or is none.
+    #[error(
+        "the model {model:?} takes its faces from {finder:?}, which is no finder here; bundles: \
+         {known}"
+    )]
+    NoFinder {
+        /// The model.
+        model: String,
+        /// What its `face.finder` says.
+        finder: String,
+        /// The bundles that there are, finders or not.
+        known: String,
+    },
     /// A session can't be made of a bundle's graph.
     #[error("ONNX Runtime can't load {} of the model {model:?}: {reason}", path.display())]
     Load {
@@ -101,15 +115,26 @@ pub enum InferenceError {
         #[source]
         source: io::Error,
     },
-    /// A picture that can't be turned into the model's input.
-    #[error("can't resize a {width}x{height} picture: {reason}")]
+    /// Pixels that can't be turned into the model's input.
+    #[error("can't make an input of {width}x{height} pixels: {reason}")]
     Preprocess {
-        /// Pixels a row.
+        /// Pixels a row of the input.
         width: u32,
-        /// Rows.
+        /// Its rows.
         height: u32,
         /// What failed.
         reason: String,
+    },
+    /// A face that can't be cut out.
+    #[error(transparent)]
+    Crop(#[from] CropError),
+    /// More or fewer pictures than make one input.
+    #[error("the model takes {expected} picture(s) at once, not {found}")]
+    PictureCount {
+        /// What the bundle says.
+        expected: usize,
+        /// What came.
+        found: usize,
     },
     /// ONNX Runtime refused to compute.
     #[error("the model {model:?} failed: {reason}")]
@@ -176,10 +201,13 @@ impl InferenceError {
             | Self::NoProvider
             | Self::ListModels { .. }
             | Self::DuplicateModel { .. }
+            | Self::NoFinder { .. }
             | Self::Load { .. } => InferenceErrorKind::Configuration,
             Self::UnknownModel { .. } => InferenceErrorKind::UnknownModel,
             Self::Thread { .. }
             | Self::Preprocess { .. }
+            | Self::Crop(_)
+            | Self::PictureCount { .. }
             | Self::Run { .. }
             | Self::OutputShape { .. }
             | Self::NoScore { .. }

@@ -1,23 +1,25 @@
 //! A model that is loaded and warm.
 
 use std::num::NonZeroUsize;
-use std::time::Instant;
+use std::sync::Arc;
 
-use ndarray::Array4;
 use serde::Serialize;
 
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
 use crate::domain::frame::Picture;
+use crate::domain::quality::Bounds;
+use crate::domain::score::Logit;
 use crate::domain::verdict::Thresholds;
 
-use super::bundle::manifest::Dtype;
-use super::bundle::{Bundle, Status};
+use super::backbone::{self, Backbone, Family};
+use super::bundle::{Bundle, InputKind, Look, Scorer, Status};
 use super::config::{ModelsConfig, Provider};
 use super::error::InferenceError;
-use super::pool::{Pool, Scored};
-use super::preprocess::Preprocessor;
-use super::session::{Runtime, Session, SessionConfig, SharedWeights};
+use super::pool::Timed;
+use super::preprocess::Pixels;
+use super::readout::Readout;
+use super::session::Runtime;
 use super::tensor::Tensor;
 
 /// What is known of a loaded model, for reports and `/v1/models`.
@@ -33,64 +35,63 @@ pub struct ModelInfo {
     pub status: Status,
     /// What it answers, such as `ai_generated`.
     pub question: String,
+    /// What one input shows.
+    pub kind: InputKind,
     /// SPDX expression of the weights.
     pub license: String,
+    /// SHA-256 of the graph. Models with the same one share a backbone where their inputs agree.
+    pub backbone: String,
     /// The execution provider that runs it, by ONNX Runtime's name.
     pub provider: Provider,
-    /// Pictures that may share one run.
+    /// Inputs that may share one run.
     pub max_batch: NonZeroUsize,
-    /// Sessions, each on a thread of its own.
+    /// Sessions of its backbone, each on a thread of its own.
     pub sessions: usize,
     /// Threads that one session computes with.
     pub intra_threads: usize,
 }
 
-/// A bundle with its sessions, each warmed up.
+/// A scorer with the backbone that runs it.
 #[derive(Debug)]
 pub struct Model {
     info: ModelInfo,
-    preprocessor: Preprocessor,
-    calibration: Calibration,
-    aggregation: Aggregation,
-    thresholds: Thresholds,
-    pool: Pool,
+    scorer: Scorer,
+    head: Arc<Readout>,
+    backbone: Arc<Backbone>,
 }
 
 impl Model {
-    /// Loads as many sessions as the configuration and the bundle ask for and runs each once.
-    /// Blocks for seconds.
+    /// Loads one bundle with a backbone of its own. Blocks for seconds.
     pub fn start(
         runtime: &Runtime,
-        bundle: &Bundle,
+        bundle: &Bundle<Scorer>,
         config: &ModelsConfig,
         provider: Provider,
     ) -> Result<Self, InferenceError> {
-        let begin = Instant::now();
-        let manifest = &bundle.manifest;
-        let preprocessor = Preprocessor::new(&manifest.input);
-        let session_config = SessionConfig {
-            provider,
-            intra_threads: config.intra_threads_for(manifest.runtime.intra_threads),
-        };
-        let count = config.sessions_for(manifest.runtime.sessions);
-        let sessions = warm_sessions(runtime, bundle, &preprocessor, session_config, count)?;
-        let info = info(bundle, session_config, count);
-        tracing::info!(
-            model = info.name,
-            version = info.version,
-            provider = provider.name(),
-            sessions = count,
-            elapsed_ms = begin.elapsed().as_millis(),
-            "model loaded"
-        );
-        Ok(Self {
-            pool: Pool::start(&info.name, sessions, config.queue)?,
-            info,
-            preprocessor,
-            calibration: manifest.calibration.clone(),
-            aggregation: manifest.aggregation,
-            thresholds: manifest.verdict,
-        })
+        let family = Family::of(bundle.clone());
+        let backbone = Backbone::start(runtime, &family, config, provider)?;
+        Ok(Self::new(bundle, &Arc::new(backbone)))
+    }
+
+    /// Loads the bundles of `family` on one backbone, in its order. Blocks for seconds.
+    pub fn start_family(
+        runtime: &Runtime,
+        family: &Family,
+        config: &ModelsConfig,
+        provider: Provider,
+    ) -> Result<Vec<Self>, InferenceError> {
+        let backbone = Arc::new(Backbone::start(runtime, family, config, provider)?);
+        let model = |bundle| Self::new(bundle, &backbone);
+        Ok(family.bundles().map(model).collect())
+    }
+
+    fn new(bundle: &Bundle<Scorer>, backbone: &Arc<Backbone>) -> Self {
+        Self {
+            info: info(bundle, backbone),
+            scorer: bundle.task.clone(),
+            head: backbone::readout(bundle),
+            backbone: Arc::clone(backbone),
+        }
     }
 
     /// Who this is and how it runs.
@@ -98,81 +99,98 @@ impl Model {
         &self.info
     }
 
-    /// The model's input for `picture`. Costs some milliseconds of computing: not for an async
-    /// thread.
-    pub fn prepare(&self, picture: &Picture) -> Result<Tensor, InferenceError> {
-        self.preprocessor.prepare(picture)
+    /// What runs its graph.
+    pub fn backbone(&self) -> &Arc<Backbone> {
+        &self.backbone
     }
 
-    /// The uncalibrated log-odds of one prepared picture; finite, or an error.
-    pub async fn score(&self, tensor: Tensor) -> Result<Scored, InferenceError> {
-        self.pool.run(tensor).await
+    /// Whether one run can answer for both. It takes the same pictures for that too: two models
+    /// that cut faces differently ([`Model::look`]) still need a run each.
+    pub fn same_backbone(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.backbone, &other.backbone)
+    }
+
+    /// What reads its answer from the backbone's outputs.
+    pub fn head(&self) -> &Arc<Readout> {
+        &self.head
+    }
+
+    /// What it looks at.
+    pub fn look(&self) -> &Look {
+        &self.scorer.look
+    }
+
+    /// What it can judge.
+    pub fn scope(&self) -> &Bounds {
+        &self.scorer.scope
+    }
+
+    /// `picture`, or a face cut out of one, as the model sees it. Costs some milliseconds of
+    /// computing: not for an async thread.
+    pub fn pixels(&self, picture: &Picture) -> Pixels {
+        self.backbone.preprocessor().pixels(picture)
+    }
+
+    /// The model's input: of one picture for frames and faces, of exactly [`Look::pictures`] in
+    /// order of time for windows. An error for another count.
+    pub fn tensor(&self, pictures: &[&Pixels]) -> Result<Tensor, InferenceError> {
+        self.backbone.preprocessor().tensor(pictures)
+    }
+
+    /// The input of a model that takes one picture: both of the above.
+    pub fn prepare(&self, picture: &Picture) -> Result<Tensor, InferenceError> {
+        self.backbone.preprocessor().prepare(picture)
+    }
+
+    /// The uncalibrated log-odds of one prepared input; finite, or an error.
+    pub async fn score(&self, tensor: Tensor) -> Result<Timed<Logit>, InferenceError> {
+        let heads = [Arc::clone(&self.head)];
+        let scored = self.backbone.score(tensor, &heads).await?;
+        let closed = || InferenceError::Closed {
+            model: self.info.name.clone(),
+        };
+        Ok(Timed {
+            answer: scored.logits.into_iter().next().ok_or_else(closed)??,
+            queued: scored.queued,
+            computed: scored.computed,
+        })
     }
 
     /// How its frames become one value.
     pub fn aggregation(&self) -> Aggregation {
-        self.aggregation
+        self.scorer.aggregation
     }
 
     /// How its value becomes a probability.
     pub fn calibration(&self) -> &Calibration {
-        &self.calibration
+        &self.scorer.calibration
     }
 
     /// How its score becomes a verdict.
     pub fn thresholds(&self) -> Thresholds {
-        self.thresholds
+        self.scorer.verdict
     }
 
-    /// Pictures that wait for a session now.
+    /// Inputs that wait for a session of its backbone now.
     pub fn waiting(&self) -> usize {
-        self.pool.waiting()
+        self.backbone.waiting()
     }
 }
 
-/// `count` sessions of `bundle`, each run once; several share the weights that can be shared.
-fn warm_sessions(
-    runtime: &Runtime,
-    bundle: &Bundle,
-    preprocessor: &Preprocessor,
-    config: SessionConfig,
-    count: usize,
-) -> Result<Vec<Session>, InferenceError> {
-    let shape = preprocessor.shape();
-    let blank = blank(bundle.manifest.input.dtype, shape);
-    let weights = if count > 1 {
-        SharedWeights::read(bundle)?
-    } else {
-        SharedWeights::default()
-    };
-    let warm = |_| {
-        let mut session = Session::new(runtime, bundle, shape, config, &weights)?;
-        session.run(&blank)?;
-        Ok(session)
-    };
-    (0..count).map(warm).collect()
-}
-
-fn info(bundle: &Bundle, config: SessionConfig, sessions: usize) -> ModelInfo {
-    let manifest = &bundle.manifest;
+fn info(bundle: &Bundle<Scorer>, backbone: &Backbone) -> ModelInfo {
+    let (identity, runs) = (&bundle.identity, backbone.info());
     ModelInfo {
-        name: manifest.model.name.clone(),
-        version: manifest.model.version.clone(),
+        name: identity.name.clone(),
+        version: identity.version.clone(),
         sha256: bundle.sha256.clone(),
-        status: manifest.model.status,
-        question: manifest.model.question.clone(),
-        license: manifest.model.license.clone(),
-        provider: config.provider,
-        max_batch: manifest.runtime.max_batch,
-        sessions,
-        intra_threads: config.intra_threads,
-    }
-}
-
-/// Mid-grey: an all-zero embedding would be no score.
-fn blank(dtype: Dtype, shape: [usize; 4]) -> Tensor {
-    match dtype {
-        Dtype::Uint8 => Tensor::Uint8(Array4::from_elem(shape, 128)),
-        Dtype::Float32 | Dtype::Float16 => Tensor::Float32(Array4::from_elem(shape, 0.5)),
+        status: identity.status,
+        question: bundle.task.question.clone(),
+        kind: bundle.task.look.kind(),
+        license: identity.license.clone(),
+        backbone: runs.sha256.clone(),
+        provider: runs.provider,
+        max_batch: runs.max_batch,
+        sessions: runs.sessions,
+        intra_threads: runs.intra_threads,
     }
 }

@@ -1,95 +1,96 @@
-//! Worker threads, each with a session of its own, behind one bounded queue.
+//! Worker threads, each with an engine of its own, behind one bounded queue.
 //!
 //! No lock lies around a session. An entry whose caller went away is dropped before it costs
 //! inference; one that fails, even by a panic, fails alone.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use tokio::sync::oneshot;
 
-use crate::domain::score::Logit;
-
 use super::error::InferenceError;
-use super::tensor::Tensor;
 
-/// What a worker computes with; a session, or a fake in tests.
+/// What a worker computes with: a session with what reads its outputs, or a fake in tests.
 pub trait Engine: Send + 'static {
-    /// One value a picture of `tensor`.
-    fn run(&mut self, tensor: &Tensor) -> Result<Vec<Logit>, InferenceError>;
+    /// What one run takes.
+    type Input: Send + 'static;
+    /// What comes of it.
+    type Answer: Send + 'static;
+
+    /// One run.
+    fn run(&mut self, input: Self::Input) -> Result<Self::Answer, InferenceError>;
 }
 
-impl Engine for super::session::Session {
-    fn run(&mut self, tensor: &Tensor) -> Result<Vec<Logit>, InferenceError> {
-        Self::run(self, tensor)
-    }
-}
-
-/// A picture's value and what it took to get it.
+/// An answer and what it took to get it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    /// Uncalibrated log-odds.
-    pub logit: Logit,
+pub struct Timed<T> {
+    /// The answer.
+    pub answer: T,
     /// From the call to the start of the computation.
     pub queued: Duration,
     /// The computation.
     pub computed: Duration,
 }
 
-/// A picture that waits, and where its caller waits.
-struct Entry {
-    tensor: Tensor,
+/// An input that waits, and where its caller waits.
+struct Entry<E: Engine> {
+    input: E::Input,
     since: Instant,
-    reply: oneshot::Sender<Result<Scored, InferenceError>>,
+    reply: oneshot::Sender<Result<Timed<E::Answer>, InferenceError>>,
 }
 
-/// The workers of one model. Dropping it lets them finish what they have begun and ends them.
-#[derive(Debug)]
-pub struct Pool {
-    model: String,
-    queue: Sender<Entry>,
+/// The workers of one graph. Dropping it lets them finish what they have begun and ends them.
+pub struct Pool<E: Engine> {
+    name: Arc<str>,
+    queue: Sender<Entry<E>>,
     workers: Vec<JoinHandle<()>>,
+    runs: Arc<AtomicU64>,
 }
 
-impl Pool {
-    /// One worker for each of `engines`; at most `capacity` entries wait.
-    pub fn start<E: Engine>(
-        model: &str,
-        engines: Vec<E>,
-        capacity: usize,
-    ) -> Result<Self, InferenceError> {
+impl<E: Engine> Pool<E> {
+    /// One worker for each of `engines`; at most `capacity` entries wait. Errors call it `name`.
+    pub fn start(name: &str, engines: Vec<E>, capacity: usize) -> Result<Self, InferenceError> {
         let (queue, entries) = async_channel::bounded(capacity.max(1));
         let mut pool = Self {
-            model: model.to_owned(),
+            name: Arc::from(name),
             queue,
             workers: Vec::with_capacity(engines.len()),
+            runs: Arc::default(),
         };
         for (index, engine) in engines.into_iter().enumerate() {
-            let (entries, name) = (entries.clone(), model.to_owned());
-            let worker = thread::Builder::new()
+            let worker = Worker {
+                name: Arc::clone(&pool.name),
+                engine,
+                runs: Arc::clone(&pool.runs),
+            };
+            let entries = entries.clone();
+            let thread = thread::Builder::new()
                 .name(format!("infer-{index}"))
-                .spawn(move || work(&name, engine, &entries))
+                .spawn(move || worker.work(&entries))
                 .map_err(|source| InferenceError::Thread {
-                    model: model.to_owned(),
+                    model: name.to_owned(),
                     source,
                 })?;
-            pool.workers.push(worker);
+            pool.workers.push(thread);
         }
         Ok(pool)
     }
 
-    /// The value of one picture's tensor. Waits for a place in the queue, then for a session;
-    /// dropping the future gives both up.
-    pub async fn run(&self, tensor: Tensor) -> Result<Scored, InferenceError> {
+    /// The answer to `input`. Waits for a place in the queue, then for a worker; dropping the
+    /// future gives both up.
+    pub async fn run(&self, input: E::Input) -> Result<Timed<E::Answer>, InferenceError> {
         let (reply, answer) = oneshot::channel();
         let closed = || InferenceError::Closed {
-            model: self.model.clone(),
+            model: self.name.to_string(),
         };
         self.queue
             .send(Entry {
-                tensor,
+                input,
                 since: Instant::now(),
                 reply,
             })
@@ -102,9 +103,21 @@ impl Pool {
     pub fn waiting(&self) -> usize {
         self.queue.len()
     }
+
+    /// Runs that were begun since the start; entries without a caller are not among them.
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
+    }
 }
 
-impl Drop for Pool {
+impl<E: Engine> fmt::Debug for Pool<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let workers = self.workers.len();
+        write!(f, "Pool({}, {workers} workers)", self.name)
+    }
+}
+
+impl<E: Engine> Drop for Pool<E> {
     fn drop(&mut self) {
         self.queue.close();
         for worker in self.workers.drain(..) {
@@ -114,51 +127,48 @@ impl Drop for Pool {
     }
 }
 
-fn work<E: Engine>(model: &str, mut engine: E, entries: &Receiver<Entry>) {
-    while let Ok(Entry {
-        tensor,
-        since,
-        reply,
-    }) = entries.recv_blocking()
-    {
-        if reply.is_closed() {
-            continue;
-        }
-        let (queued, begin) = (since.elapsed(), Instant::now());
-        // An engine that panicked is used again: ONNX Runtime's own state is behind its C API,
-        // which no Rust panic unwinds through.
-        let result = catch_unwind(AssertUnwindSafe(|| single(model, &mut engine, &tensor)))
-            .unwrap_or_else(|_| {
-                Err(InferenceError::Panicked {
-                    model: model.to_owned(),
-                })
-            })
-            .map(|logit| Scored {
-                logit,
+struct Worker<E> {
+    name: Arc<str>,
+    engine: E,
+    runs: Arc<AtomicU64>,
+}
+
+impl<E: Engine> Worker<E> {
+    fn work(mut self, entries: &Receiver<Entry<E>>) {
+        while let Ok(Entry {
+            input,
+            since,
+            reply,
+        }) = entries.recv_blocking()
+        {
+            if reply.is_closed() {
+                continue;
+            }
+            let (queued, begin) = (since.elapsed(), Instant::now());
+            let result = self.run(input).map(|answer| Timed {
+                answer,
                 queued,
                 computed: begin.elapsed(),
             });
-        if let Err(error) = &result {
-            tracing::error!(model, %error, "inference failed");
+            // The caller may have left in the meantime.
+            let _ = reply.send(result);
         }
-        // The caller may have left in the meantime.
-        let _ = reply.send(result);
     }
-}
 
-fn single<E: Engine>(
-    model: &str,
-    engine: &mut E,
-    tensor: &Tensor,
-) -> Result<Logit, InferenceError> {
-    let values = engine.run(tensor)?;
-    match values.as_slice() {
-        [value] => Ok(*value),
-        other => Err(InferenceError::OutputShape {
-            model: model.to_owned(),
-            expected: "one value for one picture",
-            found: vec![other.len()],
-        }),
+    fn run(&mut self, input: E::Input) -> Result<E::Answer, InferenceError> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        // An engine that panicked is used again: ONNX Runtime's own state is behind its C API,
+        // which no Rust panic unwinds through.
+        let result =
+            catch_unwind(AssertUnwindSafe(|| self.engine.run(input))).unwrap_or_else(|_| {
+                Err(InferenceError::Panicked {
+                    model: self.name.to_string(),
+                })
+            });
+        if let Err(error) = &result {
+            tracing::error!(model = %self.name, %error, "inference failed");
+        }
+        result
     }
 }
 

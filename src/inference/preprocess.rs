@@ -1,30 +1,42 @@
-//! From a picture to a model's input, bit-comparable with Pillow and numpy.
+//! From pictures to a model's input, bit-comparable with Pillow and numpy.
 //!
 //! `docs/decisions/0006-preprocess-like-pillow.md` says what is matched and how closely.
 
+mod encode;
 mod geometry;
 mod resample;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-
-use ndarray::{Array4, ShapeError};
 
 use crate::domain::frame::Picture;
 
-use super::bundle::manifest::{Color, Dtype, InputSection, Layout};
+use super::bundle::manifest::Filter;
+use super::bundle::task::Input;
 use super::error::InferenceError;
 use super::tensor::Tensor;
+pub use encode::Encoder;
 use geometry::Placement;
 use resample::Resampler;
 
 /// Turns pictures into one model's input.
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
-    input: InputSection,
-    /// For each channel of the input, which channel of RGB it is.
-    source: [usize; 3],
-    /// For each channel of the input, the normalised value of every 8-bit value.
-    tables: Box<[[f32; 256]; 3]>,
+    input: Input,
+    /// Pictures that make one input.
+    pictures: usize,
+    encoder: Encoder,
+}
+
+/// One picture as a model sees it: resized, cropped, 8-bit RGB row by row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pixels(Vec<u8>);
+
+impl Pixels {
+    /// The bytes, RGB row by row, of the model's width and height.
+    pub fn rgb(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 thread_local! {
@@ -32,23 +44,38 @@ thread_local! {
     static RESAMPLER: RefCell<Resampler> = RefCell::new(Resampler::default());
 }
 
+/// `picture` scaled to `size` (width, height) as Pillow's `Image.resize` does it; RGB row by row.
+pub fn resize(picture: &Picture, size: [u32; 2], filter: Filter) -> Vec<u8> {
+    let placement = Placement::stretched([picture.width(), picture.height()], size);
+    RESAMPLER.with_borrow_mut(|resampler| resampler.resample(picture, &placement, filter))
+}
+
+/// `picture` scaled down, its sides in proportion, so that the longer one has at most `longest`
+/// pixels; as it is where it is no larger. Bicubic, as Pillow's `Image.thumbnail` does it.
+pub fn shrunk(picture: &Picture, longest: u32) -> Cow<'_, Picture> {
+    let sides = [picture.width(), picture.height()];
+    let size = geometry::within(sides, longest);
+    if size == sides {
+        return Cow::Borrowed(picture);
+    }
+    let [width, height] = size;
+    Picture::new(width, height, resize(picture, size, Filter::Bicubic))
+        .map_or(Cow::Borrowed(picture), Cow::Owned)
+}
+
 impl Preprocessor {
-    /// As a bundle's `[input]` says.
-    pub fn new(input: &InputSection) -> Self {
-        let mut tables = Box::new([[0.0; 256]; 3]);
-        for (channel, table) in tables.iter_mut().enumerate() {
-            for (value, entry) in (0_u8..=255).zip(table.iter_mut()) {
-                *entry = normalised(input, channel, value);
-            }
-        }
+    /// For a bundle's `input`, of which one takes `pictures` pictures.
+    pub fn new(input: &Input, pictures: usize) -> Self {
         Self {
+            encoder: Encoder::new(&input.encoding),
             input: input.clone(),
-            source: match input.color {
-                Color::Rgb => [0, 1, 2],
-                Color::Bgr => [2, 1, 0],
-            },
-            tables,
+            pictures,
         }
+    }
+
+    /// Width and height that the resize makes of a square picture, before the crop.
+    pub fn resized(&self) -> [u32; 2] {
+        self.input.resize.size.sides()
     }
 
     /// Width and height of the input.
@@ -56,78 +83,55 @@ impl Preprocessor {
         geometry::output_size(&self.input)
     }
 
-    /// Shape of one picture's tensor in the bundle's layout.
-    pub fn shape(&self) -> [usize; 4] {
-        let [width, height] = self.size().map(|side| side as usize);
-        match self.input.layout {
-            Layout::Nhwc => [1, height, width, 3],
-            Layout::Nchw | Layout::Ncthw | Layout::Ntchw => [1, 3, height, width],
-        }
+    /// Pictures that make one input, at least 1.
+    pub fn pictures(&self) -> usize {
+        self.pictures
     }
 
-    /// The tensor of `picture`, batch 1.
+    /// Shape of one input's tensor in the bundle's layout, batch 1.
+    pub fn shape(&self) -> Vec<usize> {
+        self.encoder.shape(self.pictures, self.size())
+    }
+
+    /// The tensor of `picture`, batch 1, for a model that takes one.
     pub fn prepare(&self, picture: &Picture) -> Result<Tensor, InferenceError> {
-        self.tensor(&self.pixels(picture))
-            .map_err(|error| InferenceError::Preprocess {
-                width: picture.width(),
-                height: picture.height(),
-                reason: error.to_string(),
-            })
+        self.tensor(&[&self.pixels(picture)])
     }
 
-    /// The resized and cropped pixels, RGB row by row.
-    pub fn pixels(&self, picture: &Picture) -> Vec<u8> {
+    /// `picture` as the model sees it.
+    pub fn pixels(&self, picture: &Picture) -> Pixels {
         let size = self.size();
         let placement = Placement::new(&self.input, [picture.width(), picture.height()]);
         RESAMPLER.with_borrow_mut(|resampler| {
             let inner = resampler.resample(picture, &placement, self.input.resize.filter);
-            placement.framed(inner, size, self.input.resize.pad)
+            Pixels(placement.framed(inner, size, self.input.resize.pad))
         })
     }
 
-    fn tensor(&self, rgb: &[u8]) -> Result<Tensor, ShapeError> {
-        let shape = self.shape();
-        Ok(match self.input.dtype {
-            Dtype::Uint8 => {
-                Tensor::Uint8(Array4::from_shape_vec(shape, self.arranged(rgb, |_, v| v))?)
-            }
-            Dtype::Float32 | Dtype::Float16 => {
-                let values = self.arranged(rgb, |table, v| table[usize::from(v)]);
-                Tensor::Float32(Array4::from_shape_vec(shape, values)?)
-            }
-        })
-    }
-
-    /// All values in the order of the layout, each through `map` with its channel's table.
-    fn arranged<T>(&self, rgb: &[u8], map: impl Fn(&[f32; 256], u8) -> T) -> Vec<T> {
-        let mut values = Vec::with_capacity(rgb.len());
-        let channels = self.source.iter().zip(self.tables.iter());
-        let (pixels, _) = rgb.as_chunks::<3>();
-        if self.input.layout == Layout::Nhwc {
-            for pixel in pixels {
-                values.extend(
-                    channels
-                        .clone()
-                        .map(|(source, table)| map(table, pixel[*source])),
-                );
-            }
-        } else {
-            for (source, table) in channels {
-                values.extend(pixels.iter().map(|pixel| map(table, pixel[*source])));
-            }
+    /// The tensor of one input, batch 1: of exactly [`Preprocessor::pictures`] pictures in order of
+    /// time. An error for another count, and for pixels of another model's size.
+    pub fn tensor(&self, pictures: &[&Pixels]) -> Result<Tensor, InferenceError> {
+        if pictures.len() != self.pictures {
+            return Err(InferenceError::PictureCount {
+                expected: self.pictures,
+                found: pictures.len(),
+            });
         }
-        values
+        let rgb: Vec<&[u8]> = pictures.iter().map(|pixels| pixels.rgb()).collect();
+        let [width, height] = self.size();
+        self.encoder
+            .tensor(&rgb, [width, height])
+            .map_err(|error| InferenceError::Preprocess {
+                width,
+                height,
+                reason: error.to_string(),
+            })
     }
-}
 
-/// (value · scale − mean) / std, in f64 and rounded once.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the model takes float32; rounding to it is meant"
-)]
-fn normalised(input: &InputSection, channel: usize, value: u8) -> f32 {
-    let of = |values: &[f64; 3]| values.get(channel).copied().unwrap_or_default();
-    ((f64::from(value) * input.scale - of(&input.mean)) / of(&input.std)) as f32
+    /// An input that any model has an answer to, for the first run of a session.
+    pub(super) fn blank(&self) -> Tensor {
+        self.encoder.blank(self.pictures, self.size())
+    }
 }
 
 #[cfg(test)]

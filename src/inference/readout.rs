@@ -1,11 +1,12 @@
-//! From a graph's output to log-odds, as the bundle's `[output]` says. Pure.
+//! From a graph's output to log-odds, as a bundle's `[output]` says. Pure. Several may read the
+//! outputs of one run.
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewD, Axis, Ix2, Ix3};
 
 use crate::domain::score::{Logit, Probability};
 
-use super::bundle::Bundle;
-use super::bundle::manifest::{OutputKind, Pooling};
+use super::bundle::manifest::Pooling;
+use super::bundle::task::{Output, Reading};
 use super::error::InferenceError;
 use super::head::Head;
 
@@ -16,6 +17,7 @@ const ROUNDING: f64 = 1e-6;
 #[derive(Debug, Clone)]
 pub struct Readout {
     model: String,
+    output: String,
     form: Form,
 }
 
@@ -38,22 +40,39 @@ enum Number {
 }
 
 impl Readout {
-    /// As `bundle` says. A checked bundle has a class and a head where its kind needs one.
-    pub fn new(bundle: &Bundle) -> Self {
-        let output = &bundle.manifest.output;
+    /// As the `output` of the bundle `model` says.
+    pub fn new(model: &str, output: &Output) -> Self {
         let number = |number, class: Option<usize>| match class {
             Some(class) => Form::Class(number, class),
             None => Form::Single(number),
         };
-        let form = match (output.kind, &bundle.head) {
-            (OutputKind::Embedding, Some(head)) => Form::Embedding(output.pool, head.clone()),
-            (OutputKind::Softmax, _) => Form::Softmax(output.class.unwrap_or_default()),
-            (OutputKind::Probability, _) => number(Number::Probability, output.class),
-            (OutputKind::Logit | OutputKind::Embedding, _) => number(Number::Logit, output.class),
+        let form = match &output.reading {
+            Reading::Probability(class) => number(Number::Probability, *class),
+            Reading::Logit(class) => number(Number::Logit, *class),
+            Reading::Softmax(class) => Form::Softmax(*class),
+            Reading::Embedding(pooling, head) => Form::Embedding(*pooling, head.clone()),
         };
         Self {
-            model: bundle.name().to_owned(),
+            model: model.to_owned(),
+            output: output.name.clone(),
             form,
+        }
+    }
+
+    /// The graph's output that it reads.
+    pub fn output(&self) -> &str {
+        &self.output
+    }
+
+    /// `output.kind`
+    pub fn kind(&self) -> &'static str {
+        match &self.form {
+            Form::Single(Number::Probability) | Form::Class(Number::Probability, _) => {
+                "probability"
+            }
+            Form::Single(Number::Logit) | Form::Class(Number::Logit, _) => "logit",
+            Form::Softmax(_) => "softmax",
+            Form::Embedding(..) => "embedding",
         }
     }
 
@@ -125,6 +144,19 @@ impl Readout {
         rows.rows().into_iter().map(|row| self.row(&row)).collect()
     }
 
+    /// The value of the one picture, or window, that `output` is of.
+    pub fn single(&self, output: ArrayViewD<'_, f32>) -> Result<Logit, InferenceError> {
+        let shape = output.shape().to_vec();
+        match self.read(output, 1)?.as_slice() {
+            [value] => Ok(*value),
+            _ => Err(InferenceError::OutputShape {
+                model: self.model.clone(),
+                expected: self.expected(),
+                found: shape,
+            }),
+        }
+    }
+
     fn pooled(&self, tokens: &ArrayView2<'_, f32>, head: &Head) -> Result<Logit, InferenceError> {
         let rows = match &self.form {
             Form::Embedding(Pooling::Mean, _) => tokens.nrows(),
@@ -192,6 +224,7 @@ mod tests {
     fn readout(form: Form) -> Readout {
         Readout {
             model: "m".to_owned(),
+            output: "y".to_owned(),
             form,
         }
     }

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bundle::{Bundle, MANIFEST};
+use super::backbone::Family;
+use super::bundle::{Bundle, FinderTask, MANIFEST, Scorer, Sorted};
 use super::config::{ModelsConfig, Provider};
 use super::error::InferenceError;
+use super::finder::Finder;
 use super::model::Model;
 use super::session::Runtime;
 
@@ -20,27 +22,45 @@ pub enum Selection<'a> {
     Named(&'a [String]),
 }
 
-/// The loaded models by name.
+/// The loaded models and finders of faces, by name.
 #[derive(Debug, Default)]
 pub struct Registry {
     models: BTreeMap<String, Arc<Model>>,
+    finders: BTreeMap<String, Arc<Finder>>,
 }
 
 impl Registry {
-    /// Loads the selected models. Blocks for seconds.
+    /// Loads the selected models, and the finders that they take their faces from; models that can
+    /// share a backbone do. Blocks for seconds.
     pub fn load(
         runtime: &Runtime,
         config: &ModelsConfig,
         provider: Provider,
         selection: Selection<'_>,
     ) -> Result<Self, InferenceError> {
-        let mut models = BTreeMap::new();
-        for (name, folder) in select(find(&config.dirs)?, selection)? {
-            let bundle = Bundle::open(&folder, &config.weights_dir)?;
-            let model = Model::start(runtime, &bundle, config, provider)?;
-            models.insert(name, Arc::new(model));
+        let all = find(&config.dirs)?;
+        let (mut scorers, mut seekers) = (Vec::new(), BTreeMap::new());
+        for (name, folder) in select(all.clone(), selection)? {
+            match Bundle::open(&folder, &config.weights_dir)?.sort() {
+                Sorted::Scorer(scorer) => scorers.push(scorer),
+                Sorted::Finder(finder) => {
+                    seekers.insert(name, finder);
+                }
+            }
         }
-        Ok(Self { models })
+        add_finders(&mut seekers, &scorers, &all, config)?;
+        let mut finders = BTreeMap::new();
+        for (name, bundle) in seekers {
+            let finder = Finder::start(runtime, &bundle, config, provider)?;
+            finders.insert(name, Arc::new(finder));
+        }
+        let mut models = BTreeMap::new();
+        for family in Family::sort(scorers) {
+            for model in Model::start_family(runtime, &family, config, provider)? {
+                models.insert(model.info().name.clone(), Arc::new(model));
+            }
+        }
+        Ok(Self { models, finders })
     }
 
     /// The model of this name; an error that names those that there are.
@@ -50,10 +70,54 @@ impl Registry {
             .ok_or_else(|| unknown(name, self.models.keys()))
     }
 
+    /// The finder of this name; an error that names those that there are. Every finder that a loaded
+    /// model names is there.
+    pub fn finder(&self, name: &str) -> Result<&Arc<Finder>, InferenceError> {
+        self.finders
+            .get(name)
+            .ok_or_else(|| unknown(name, self.finders.keys()))
+    }
+
+    /// All finders, by name. None of them is a model that scores.
+    pub fn finders(&self) -> impl Iterator<Item = &Arc<Finder>> {
+        self.finders.values()
+    }
+
     /// All models, by name.
     pub fn list(&self) -> impl Iterator<Item = &Arc<Model>> {
         self.models.values()
     }
+}
+
+/// Opens the finders that `scorers` name and that aren't among `finders` yet; `all` has the folders
+/// that are bundles.
+fn add_finders(
+    finders: &mut BTreeMap<String, Bundle<FinderTask>>,
+    scorers: &[Bundle<Scorer>],
+    all: &BTreeMap<String, PathBuf>,
+    config: &ModelsConfig,
+) -> Result<(), InferenceError> {
+    for scorer in scorers {
+        let Some(face) = scorer.task.look.face() else {
+            continue;
+        };
+        if finders.contains_key(&face.finder) {
+            continue;
+        }
+        let opened = all
+            .get(&face.finder)
+            .map(|folder| Bundle::open(folder, &config.weights_dir))
+            .transpose()?;
+        let Some(Sorted::Finder(finder)) = opened.map(Bundle::sort) else {
+            return Err(InferenceError::NoFinder {
+                model: scorer.name().to_owned(),
+                finder: face.finder.clone(),
+                known: listed(all.keys()),
+            });
+        };
+        finders.insert(face.finder.clone(), finder);
+    }
+    Ok(())
 }
 
 /// The folders that are bundles, by name. A folder of bundles that isn't there has none; a name
@@ -108,14 +172,18 @@ pub fn select(
 }
 
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> InferenceError {
-    let known: Vec<&str> = known.map(String::as_str).collect();
     InferenceError::UnknownModel {
         name: name.to_owned(),
-        known: if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        },
+        known: listed(known),
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
     }
 }
 

@@ -1,5 +1,7 @@
 //! ONNX Runtime: the only file that names `ort`.
 //!
+//! A [`Session`] takes a tensor and gives the outputs asked for, whatever they mean.
+//!
 //! ort's errors can carry the session builder and are not `Send`; they become text here.
 
 use std::path::{Path, PathBuf};
@@ -12,13 +14,14 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
 use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 
-use crate::domain::score::Logit;
+use half::f16;
+use ndarray::ArrayD;
 
 use super::bundle::manifest::Dtype;
+use super::bundle::task::Encoding;
 use super::bundle::{Bundle, BundleError};
 use super::config::{Provider, RuntimeConfig};
 use super::error::InferenceError;
-use super::readout::Readout;
 use super::tensor::Tensor;
 use super::weights;
 
@@ -127,7 +130,7 @@ pub struct SharedWeights(Vec<(String, Arc<DynValue>)>);
 impl SharedWeights {
     /// Reads the large weights of `bundle` that lie in files of their own. There are none to share
     /// in a graph that has its weights inside.
-    pub fn read(bundle: &Bundle) -> Result<Self, InferenceError> {
+    pub fn read<T>(bundle: &Bundle<T>) -> Result<Self, InferenceError> {
         let failed = |reason: String| InferenceError::Load {
             model: bundle.name().to_owned(),
             path: bundle.graph.path.clone(),
@@ -161,83 +164,149 @@ impl SharedWeights {
     }
 }
 
+/// What a bundle says of its graph's input.
+#[derive(Debug, Clone, Copy)]
+pub struct InputSlot<'a> {
+    /// Name and element type.
+    pub encoding: &'a Encoding,
+    /// Lengths of the axes, batch (1) first; `None` where they follow the picture's size.
+    pub shape: &'a [Option<usize>],
+    /// Inputs that may share a run.
+    pub max_batch: usize,
+}
+
+/// Sets of outputs whose run options a session keeps.
+const KEPT_OPTIONS: usize = 16;
+
 /// A bundle's graph, ready to run; used by one thread at a time.
 pub struct Session {
     inner: ort::session::Session,
-    options: RunOptions<HasSelectedOutputs>,
+    /// One for each set of outputs that was asked for.
+    options: Vec<(Vec<String>, RunOptions<HasSelectedOutputs>)>,
     model: String,
     input: String,
-    output: String,
-    readout: Readout,
 }
 
 impl Session {
-    /// Loads `bundle`'s graph and checks that it fits; `input_shape` is one picture's tensor.
-    pub fn new(
+    /// Loads `bundle`'s graph and checks that it takes `input`.
+    pub fn new<T>(
         runtime: &Runtime,
-        bundle: &Bundle,
-        input_shape: [usize; 4],
+        bundle: &Bundle<T>,
+        input: InputSlot<'_>,
         config: SessionConfig,
         weights: &SharedWeights,
     ) -> Result<Self, InferenceError> {
         let path = &bundle.graph.path;
-        let failed = |reason: String| InferenceError::Load {
-            model: bundle.name().to_owned(),
-            path: path.clone(),
-            reason,
-        };
         let inner = builder(runtime, config)
             .and_then(|builder| weights.give(builder))
             .and_then(|mut builder| builder.commit_from_file(path))
-            .map_err(|e| failed(e.message().to_owned()))?;
-        let readout = Readout::new(bundle);
-        fits(
-            bundle,
-            inner.inputs(),
-            inner.outputs(),
-            input_shape,
-            &readout,
-        )?;
-        let output = bundle.manifest.output.name.clone();
-        let options = RunOptions::new()
-            .map_err(|e| failed(e.message().to_owned()))?
-            .with_outputs(OutputSelector::no_default().with(&output));
+            .map_err(|e| InferenceError::Load {
+                model: bundle.name().to_owned(),
+                path: path.clone(),
+                reason: e.message().to_owned(),
+            })?;
+        check_input(bundle, inner.inputs(), input)?;
         Ok(Self {
             inner,
-            options,
+            options: Vec::new(),
             model: bundle.name().to_owned(),
-            input: bundle.manifest.input.name.clone(),
-            output,
-            readout,
+            input: input.encoding.name.clone(),
         })
     }
 
-    /// One value a picture of `tensor`.
-    pub fn run(&mut self, tensor: &Tensor) -> Result<Vec<Logit>, InferenceError> {
-        let model = &self.model;
-        let failed = |e: ort::Error| InferenceError::Run {
-            model: model.clone(),
-            reason: e.message().to_owned(),
-        };
-        let value = match tensor {
-            Tensor::Float32(array) => TensorRef::from_array_view(array).map(TensorRef::into_dyn),
-            Tensor::Uint8(array) => TensorRef::from_array_view(array).map(TensorRef::into_dyn),
-        }
-        .map_err(failed)?;
-        let inputs = ort::inputs! { self.input.as_str() => value };
-        let outputs = self
-            .inner
-            .run_with_options(inputs, &self.options)
-            .map_err(failed)?;
-        let output = outputs
-            .get(&self.output)
-            .ok_or_else(|| InferenceError::Run {
-                model: model.clone(),
-                reason: format!("no output {:?}", self.output),
-            })?;
-        let array = output.try_extract_array::<f32>().map_err(failed)?;
-        self.readout.read(array, tensor.batch())
+    /// The same, called `name` in errors of its runs.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.model);
+        self
     }
+
+    /// The declared lengths of the graph's output `name`, which `bundle` calls for in `key`;
+    /// negative ones are open. An error where there is none, or none of floating point.
+    pub fn output<T>(
+        &self,
+        bundle: &Bundle<T>,
+        key: &str,
+        name: &str,
+    ) -> Result<&[i64], BundleError> {
+        let outputs = self.inner.outputs();
+        let Some(output) = outputs.iter().find(|o| o.name() == name) else {
+            let expected = format!("one of {}", names(outputs));
+            return Err(wrong(bundle, key, &expected, format!("{name:?}")));
+        };
+        let (element, dims) = tensor_of(output);
+        if let Some(TensorElementType::Float32 | TensorElementType::Float16) = element {
+            return Ok(dims);
+        }
+        let found = format!("{name:?}, which is {}", describe(output));
+        Err(wrong(bundle, key, "a tensor of Float32 or Float16", found))
+    }
+
+    /// The values of the graph's `outputs` (at least one) for `tensor`, in that order, float16
+    /// widened. The others aren't copied out; ONNX Runtime 1.31 computes them all the same.
+    pub fn run(
+        &mut self,
+        tensor: &Tensor,
+        outputs: &[&str],
+    ) -> Result<Vec<ArrayD<f32>>, InferenceError> {
+        self.try_run(tensor, outputs)
+            .map_err(|error| InferenceError::Run {
+                model: self.model.clone(),
+                reason: error.message().to_owned(),
+            })
+    }
+
+    fn try_run(&mut self, tensor: &Tensor, outputs: &[&str]) -> ort::Result<Vec<ArrayD<f32>>> {
+        let value = match tensor {
+            Tensor::Float32(array) => TensorRef::from_array_view(array)?.into_dyn(),
+            Tensor::Float16(array) => TensorRef::from_array_view(array)?.into_dyn(),
+            Tensor::Uint8(array) => TensorRef::from_array_view(array)?.into_dyn(),
+        };
+        let options = kept_options(&mut self.options, outputs)?;
+        let inputs = ort::inputs! { self.input.as_str() => value };
+        let values = self.inner.run_with_options(inputs, options)?;
+        outputs
+            .iter()
+            .map(|name| {
+                let none = || ort::Error::new(format!("it has no output {name:?}"));
+                floats(values.get(*name).ok_or_else(none)?)
+            })
+            .collect()
+    }
+}
+
+/// The options that ask for `outputs`, made when they aren't kept yet.
+fn kept_options<'a>(
+    kept: &'a mut Vec<(Vec<String>, RunOptions<HasSelectedOutputs>)>,
+    outputs: &[&str],
+) -> ort::Result<&'a RunOptions<HasSelectedOutputs>> {
+    let index = if let Some(index) = kept.iter().position(|(names, _)| names == outputs) {
+        index
+    } else {
+        let select = |all: OutputSelector, name: &&str| all.with(*name);
+        let selector = outputs.iter().fold(OutputSelector::no_default(), select);
+        let options = RunOptions::new()?.with_outputs(selector);
+        if kept.len() >= KEPT_OPTIONS {
+            kept.clear();
+        }
+        let names = outputs.iter().map(|name| (*name).to_owned()).collect();
+        kept.push((names, options));
+        kept.len().saturating_sub(1)
+    };
+    let none = || ort::Error::new("no run options");
+    kept.get(index).map(|(_, options)| options).ok_or_else(none)
+}
+
+fn floats(output: &DynValue) -> ort::Result<ArrayD<f32>> {
+    if let ValueType::Tensor {
+        ty: TensorElementType::Float16,
+        ..
+    } = output.dtype()
+    {
+        let array = output.try_extract_array::<f16>()?;
+        return Ok(array.mapv(f16::to_f32));
+    }
+    Ok(output.try_extract_array::<f32>()?.to_owned())
 }
 
 fn builder(runtime: &Runtime, config: SessionConfig) -> ort::Result<SessionBuilder> {
@@ -256,74 +325,63 @@ fn builder(runtime: &Runtime, config: SessionConfig) -> ort::Result<SessionBuild
         .with_log_level(log_level())?)
 }
 
-/// Checks the graph's declared inputs and outputs against the bundle.
-fn fits(
-    bundle: &Bundle,
-    inputs: &[Outlet],
-    outputs: &[Outlet],
-    input_shape: [usize; 4],
-    readout: &Readout,
-) -> Result<(), BundleError> {
-    let wrong = |key: &str, expected: String, found: String| BundleError::Value {
+fn wrong<T>(bundle: &Bundle<T>, key: &str, expected: &str, found: String) -> BundleError {
+    BundleError::Value {
         file: bundle.manifest_path.clone(),
         key: key.to_owned(),
         expected: format!("{expected} as in {}", bundle.graph.path.display()),
         found,
-    };
-    let name = &bundle.manifest.input.name;
+    }
+}
+
+/// Checks the graph's declared input against the bundle.
+fn check_input<T>(
+    bundle: &Bundle<T>,
+    inputs: &[Outlet],
+    slot: InputSlot<'_>,
+) -> Result<(), BundleError> {
+    let name = &slot.encoding.name;
+    let wrong = |key, expected: String, found| Err(wrong(bundle, key, &expected, found));
     let [input] = inputs else {
         let expected = format!("the only input of the graph, which has {}", names(inputs));
-        return Err(wrong("input.name", expected, format!("{name:?}")));
+        return wrong("input.name", expected, format!("{name:?}"));
     };
     if input.name() != name {
-        return Err(wrong("input.name", names(inputs), format!("{name:?}")));
+        return wrong("input.name", names(inputs), format!("{name:?}"));
     }
-    let dtype = match bundle.manifest.input.dtype {
+    let dtype = match slot.encoding.dtype {
         Dtype::Float32 => TensorElementType::Float32,
         Dtype::Float16 => TensorElementType::Float16,
         Dtype::Uint8 => TensorElementType::Uint8,
     };
     let (element, dims) = tensor_of(input);
     if element != Some(dtype) {
-        return Err(wrong("input.dtype", describe(input), format!("{dtype:?}")));
+        return wrong("input.dtype", describe(input), format!("{dtype:?}"));
     }
-    if !takes(dims, input_shape, bundle.manifest.runtime.max_batch.get()) {
+    if !takes(dims, slot.shape, slot.max_batch) {
+        let side = |side: &Option<usize>| side.map_or_else(|| "any".to_owned(), |s| s.to_string());
+        let shape: Vec<String> = slot.shape.iter().map(side).collect();
         let found = format!(
-            "{input_shape:?} (layout, resize and crop) with runtime.max_batch {}",
-            bundle.manifest.runtime.max_batch
+            "[{}] (layout, resize, crop and window) with runtime.max_batch {}",
+            shape.join(", "),
+            slot.max_batch
         );
-        return Err(wrong("input", describe(input), found));
-    }
-    let name = &bundle.manifest.output.name;
-    let Some(output) = outputs.iter().find(|o| o.name() == name) else {
-        return Err(wrong(
-            "output.name",
-            format!("one of {}", names(outputs)),
-            format!("{name:?}"),
-        ));
-    };
-    let (element, dims) = tensor_of(output);
-    if element != Some(TensorElementType::Float32) || !readout.fits(dims) {
-        let found = format!(
-            "{:?}, which needs Float32 {}",
-            bundle.manifest.output.kind,
-            readout.expected()
-        );
-        return Err(wrong("output.kind", describe(output), found));
+        return wrong("input", describe(input), found);
     }
     Ok(())
 }
 
 /// Whether an input declared as `dims` takes batches of up to `max_batch` of `shape`.
-fn takes(dims: &[i64], shape: [usize; 4], max_batch: usize) -> bool {
-    let is = |dim: i64, wanted: usize| dim < 0 || usize::try_from(dim) == Ok(wanted);
-    let [batch, rest @ ..] = dims else {
+fn takes(dims: &[i64], shape: &[Option<usize>], max_batch: usize) -> bool {
+    let is = |dim: i64, wanted: Option<usize>| {
+        dim < 0 || wanted.is_some_and(|wanted| usize::try_from(dim) == Ok(wanted))
+    };
+    let ([batch, rest @ ..], [_, wanted @ ..]) = (dims, shape) else {
         return false;
     };
-    let [_, wanted @ ..] = shape;
     (*batch < 0 || (*batch == 1 && max_batch == 1))
         && rest.len() == wanted.len()
-        && rest.iter().zip(wanted).all(|(dim, side)| is(*dim, side))
+        && rest.iter().zip(wanted).all(|(dim, side)| is(*dim, *side))
 }
 
 fn tensor_of(outlet: &Outlet) -> (Option<TensorElementType>, &[i64]) {

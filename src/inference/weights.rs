@@ -35,7 +35,7 @@ pub(super) struct Place {
 }
 
 /// The weights of `bundle` that can be shared: large float32 initializers in files of their own.
-pub(super) fn shareable(bundle: &Bundle) -> Vec<Place> {
+pub(super) fn shareable<T>(bundle: &Bundle<T>) -> Vec<Place> {
     let places = bundle.external.iter().filter_map(|tensor| {
         let (start, end) = (tensor.bytes.start?, tensor.bytes.end?);
         let bytes = end.checked_sub(start)?;

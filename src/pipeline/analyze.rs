@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::admission::{Admission, Permit};
-use super::answer::{self, Evidence};
+use super::answer::{self, Evidence, People};
 use super::config::AnalysisConfig;
 use super::error::AnalyzeError;
 use super::frames::{self, Outputs};
 use super::policies::Policies;
 use super::receipt::{Programs, receipt};
 use super::request::{Options, Request};
+use super::sight::Terms;
+use super::views::Views;
 use crate::config::Config;
 use crate::domain::media::MediaFacts;
 use crate::domain::policy::{Lane, Policy};
@@ -32,7 +34,7 @@ pub struct Pipeline {
     policies: Policies,
     programs: Programs,
     limits: MediaLimits,
-    config: AnalysisConfig,
+    config: Arc<AnalysisConfig>,
     admission: Admission,
 }
 
@@ -55,7 +57,7 @@ impl Pipeline {
             policies,
             limits: config.media.limits,
             admission: Admission::new(&config.analysis),
-            config: config.analysis.clone(),
+            config: Arc::new(config.analysis.clone()),
         })
     }
 
@@ -99,12 +101,13 @@ impl Pipeline {
                 models.push(Arc::clone(model));
             }
         }
+        let stills = SamplingPlan::new(
+            options.sampling.unwrap_or(self.config.sampling),
+            options.frames.unwrap_or(self.config.frames),
+        )?;
         Ok(Request {
-            plan: SamplingPlan::new(
-                options.sampling.unwrap_or(self.config.sampling),
-                options.frames.unwrap_or(self.config.frames),
-            )?,
-            models,
+            views: Arc::new(Views::of(&models, stills, &self.models)?),
+            models: models.into(),
             policy,
             frame_scores: options.frame_scores,
             lane,
@@ -122,7 +125,7 @@ impl Pipeline {
         let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, deadline.at))
             .await
             .map_err(|_| deadline.passed())??;
-        let report = self.report(&upload, request, seen, deadline.begin.elapsed());
+        let report = self.report(&upload, request, &seen, deadline.begin.elapsed());
         drop(permit);
         report
     }
@@ -137,27 +140,43 @@ impl Pipeline {
         let begin = Instant::now();
         let mut media = self.decoder.open(upload.descriptor()?, deadline).await?;
         let facts = media.facts().clone();
-        let planned = media.choose(&request.plan.into()).await?.stills.planned();
+        let chosen = media.choose(&request.views.plan).await?.clone();
         let opened = begin.elapsed();
-        let mut outputs =
-            frames::score(media, &request.models, self.config.frames_in_flight).await?;
+        let terms = Terms {
+            models: Arc::clone(&request.models),
+            views: Arc::clone(&request.views),
+            config: Arc::clone(&self.config),
+        };
+        let mut outputs = frames::score(media, chosen, &terms).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);
-        Ok(Seen {
-            facts,
-            planned,
-            outputs,
-        })
+        Ok(Seen { facts, outputs })
     }
 
     fn report(
         &self,
         upload: &Upload,
         request: &Request,
-        seen: Seen,
+        seen: &Seen,
         since_upload: Duration,
     ) -> Result<Report, AnalyzeError> {
-        let models = model_reports(request, &seen)?;
-        let (score, verdict) = answer::overall(&models);
+        let finders = 0..request.views.finders.len();
+        let people: Vec<People> = finders
+            .map(|finder| People::of(&seen.outputs, finder))
+            .collect();
+        let evidence = Evidence {
+            outputs: &seen.outputs,
+            views: &request.views,
+            people: &people,
+            duration_s: seen.facts.duration_s,
+            frame_scores: request.frame_scores,
+        };
+        let models = model_reports(request, &evidence)?;
+        let voters: Vec<_> = models
+            .iter()
+            .zip(request.models.iter())
+            .map(|(report, model)| (report, model.thresholds()))
+            .collect();
+        let found = answer::questions(&voters, &request.policy);
         let now = Timestamp::now();
         let today = now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
         let mut report = Report {
@@ -169,16 +188,16 @@ impl Pipeline {
             media: MediaReport {
                 blake3: upload.blake3.clone(),
                 bytes: upload.bytes,
-                facts: seen.facts,
+                facts: seen.facts.clone(),
             },
-            score,
-            verdict,
-            questions: answer::answers(&models),
-            policy: request
-                .policy
-                .decide(&answer::findings(&models), request.lane, today),
+            score: found.score,
+            verdict: found.verdict,
+            quality: answer::quality(&evidence),
+            faces: answer::faces(&evidence),
+            questions: found.answers,
+            policy: request.policy.decide(&found.findings, request.lane, today),
             models,
-            receipt: receipt(request, &self.programs, self.limits)?,
+            receipt: receipt(request, &self.programs, self.limits, &self.config)?,
             timings_ms: timings(upload, &seen.outputs, since_upload),
         };
         report.receipt.report_blake3 = report.content_hash()?;
@@ -189,23 +208,22 @@ impl Pipeline {
 /// What was found in the upload.
 struct Seen {
     facts: MediaFacts,
-    planned: u32,
     outputs: Outputs,
 }
 
-fn model_reports(request: &Request, seen: &Seen) -> Result<Vec<ModelReport>, AnalyzeError> {
-    let evidence = Evidence {
-        outputs: &seen.outputs,
-        planned: seen.planned,
-        duration_s: seen.facts.duration_s,
-        frame_scores: request.frame_scores,
+fn model_reports(
+    request: &Request,
+    evidence: &Evidence<'_>,
+) -> Result<Vec<ModelReport>, AnalyzeError> {
+    let report = |(place, model): (usize, &Arc<Model>)| {
+        let groups = request.views.groups.iter();
+        let group = groups
+            .into_iter()
+            .find(|group| group.members.contains(&place));
+        group.map(|group| answer::model_report(place, model, group, evidence))
     };
-    request
-        .models
-        .iter()
-        .zip(&seen.outputs.by_model)
-        .map(|(model, frames)| answer::model_report(model, frames, &evidence))
-        .collect()
+    let models = request.models.iter().enumerate();
+    models.filter_map(report).collect()
 }
 
 fn timings(upload: &Upload, outputs: &Outputs, since_upload: Duration) -> Timings {
@@ -214,6 +232,7 @@ fn timings(upload: &Upload, outputs: &Outputs, since_upload: Duration) -> Timing
         spool: ms(upload.elapsed),
         decode: ms(outputs.spent.decode),
         preprocess: ms(outputs.spent.preprocess),
+        faces: ms(outputs.spent.faces),
         queue: ms(outputs.spent.queue),
         inference: ms(outputs.spent.inference),
         total: ms(upload.elapsed.saturating_add(since_upload)),

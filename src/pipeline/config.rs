@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
+use crate::domain::quality::Bounds;
 use crate::domain::sampling::{SamplingPlan, Strategy};
 
 /// `[analysis]` in `jaga.toml`.
@@ -22,8 +23,34 @@ pub struct AnalysisConfig {
     pub queue: usize,
     /// Analyses at the same time; 0 means one a core.
     pub concurrency: usize,
-    /// Prepared frames of one request that may wait for a session.
+    /// Prepared inputs of one request that may wait for a session.
     pub frames_in_flight: usize,
+    /// Black bars are cut off before anything is scored.
+    pub letterbox: bool,
+    /// How good a frame must be for any model.
+    pub quality: Bounds,
+    /// Faces, for the models that look at them.
+    pub faces: FacesConfig,
+}
+
+/// `[analysis.faces]` in `jaga.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FacesConfig {
+    /// Longest side, in pixels, of the picture in which faces are looked for and from which they
+    /// are cut; larger frames are scaled down to it.
+    pub max_side: u32,
+    /// Faces that are looked at in one frame, the largest first.
+    pub max_per_frame: usize,
+}
+
+impl Default for FacesConfig {
+    fn default() -> Self {
+        Self {
+            max_side: 1280,
+            max_per_frame: 32,
+        }
+    }
 }
 
 impl Default for AnalysisConfig {
@@ -35,6 +62,9 @@ impl Default for AnalysisConfig {
             queue: 64,
             concurrency: 0,
             frames_in_flight: 16,
+            letterbox: true,
+            quality: Bounds::DEFAULT_GATE,
+            faces: FacesConfig::default(),
         }
     }
 }
@@ -63,7 +93,14 @@ impl AnalysisConfig {
                 got: "0".to_owned(),
             });
         }
-        Ok(())
+        if let Err(error) = self.quality.validate() {
+            return Err(ConfigError::Value {
+                key: "analysis.quality",
+                expected: "bounds that a picture can meet",
+                got: error.to_string(),
+            });
+        }
+        self.faces.validate()
     }
 
     /// Analyses at the same time.
@@ -72,6 +109,26 @@ impl AnalysisConfig {
             return self.concurrency;
         }
         std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+    }
+}
+
+impl FacesConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        if !(64..=8192).contains(&self.max_side) {
+            return Err(ConfigError::Value {
+                key: "analysis.faces.max_side",
+                expected: "64..=8192",
+                got: self.max_side.to_string(),
+            });
+        }
+        if !(1..=256).contains(&self.max_per_frame) {
+            return Err(ConfigError::Value {
+                key: "analysis.faces.max_per_frame",
+                expected: "1..=256",
+                got: self.max_per_frame.to_string(),
+            });
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::domain::plan::InvalidPlan;
 use crate::domain::policy::PolicyError;
 use crate::domain::sampling::FramesOutOfRange;
 use crate::domain::score::NotAProbability;
@@ -26,6 +27,9 @@ pub enum AnalyzeError {
     /// A number of frames that can't be asked for.
     #[error(transparent)]
     Frames(#[from] FramesOutOfRange),
+    /// Models that together want more than can be asked for.
+    #[error(transparent)]
+    Plan(#[from] InvalidPlan),
     /// A policy that isn't loaded.
     #[error("there is no policy {name:?}; there are: {known}")]
     UnknownPolicy {
@@ -131,7 +135,9 @@ impl AnalyzeError {
                 StoreErrorKind::Input => AnalyzeErrorKind::NotFound,
                 StoreErrorKind::Internal => AnalyzeErrorKind::Internal,
             },
-            Self::Frames(_) | Self::UnknownPolicy { .. } => AnalyzeErrorKind::BadRequest,
+            Self::Frames(_) | Self::Plan(_) | Self::UnknownPolicy { .. } => {
+                AnalyzeErrorKind::BadRequest
+            }
             Self::PolicyFile { .. } | Self::Policy { .. } | Self::PolicyTwice(_) => {
                 AnalyzeErrorKind::Configuration
             }

@@ -1,175 +1,300 @@
-//! From an opened upload to every model's frame outputs: decoding, preprocessing and inference
-//! side by side, with a bound on what is in memory.
+//! From an opened upload to every model's outputs: decoding, preprocessing and inference side by
+//! side, with a bound on what is in memory.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use futures_util::stream::{self, TryStreamExt};
-use futures_util::{Stream, future};
 
 use super::error::AnalyzeError;
-use crate::domain::frame::Frame;
+use super::framing::{Framed, framed};
+use super::sight::{Part, Sight, Terms, look};
+use super::spent::Spent;
+use super::views::{Group, Role, Views};
+use super::windows::{Assembly, Ready};
+use crate::domain::letterbox::Bars;
+use crate::domain::quality::LeftOut;
 use crate::domain::score::Logit;
-use crate::domain::segments::ScoredFrame;
-use crate::inference::{InferenceError, Model, Tensor};
-use crate::media::{Decoded, OpenMedia};
+use crate::inference::{InferenceError, Pixels};
+use crate::media::OpenMedia;
+use crate::media::protocol::Chosen;
 
-/// Whole pictures of one request in the server's memory, besides the one that is being received.
+/// Whole pictures of one request in the server's memory that are looked at, besides those that are
+/// [held back](super::framing) and the one that is being received.
 const PICTURES_IN_FLIGHT: usize = 2;
 
-/// What all models made of the frames.
-#[derive(Debug, Default)]
+/// What all models made of the upload.
+#[derive(Debug)]
 pub(super) struct Outputs {
-    /// Times of the frames that were decoded, ascending.
-    pub(super) decoded_s: Vec<f64>,
-    /// For each model of the request, its scored frames in order of time.
-    pub(super) by_model: Vec<Vec<ScoredFrame>>,
-    /// Sums over frames.
+    /// What the plan came down to.
+    pub(super) chosen: Chosen,
+    /// The frames that were decoded, ascending in time.
+    pub(super) sights: Vec<Sight>,
+    /// For each model of the request, what it said of each input.
+    pub(super) samples: Vec<Vec<Sample>>,
+    /// Black bars that the first pictures share.
+    pub(super) bars: Bars,
+    /// Time by stage.
     pub(super) spent: Spent,
 }
 
-/// Time by stage.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Spent {
-    pub(super) decode: Duration,
-    pub(super) preprocess: Duration,
-    pub(super) queue: Duration,
-    pub(super) inference: Duration,
+/// What one model said of one input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Sample {
+    /// Which input.
+    pub(super) place: Place,
+    /// What it said.
+    pub(super) outcome: Outcome,
 }
 
-impl std::ops::AddAssign for Spent {
-    fn add_assign(&mut self, other: Self) {
-        self.decode = self.decode.saturating_add(other.decode);
-        self.preprocess = self.preprocess.saturating_add(other.preprocess);
-        self.queue = self.queue.saturating_add(other.queue);
-        self.inference = self.inference.saturating_add(other.inference);
-    }
+/// Which input of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// Which window of the model's kind; none for single frames.
+    pub(super) window: Option<usize>,
+    /// Index of the frame, of a window with a face the first one.
+    pub(super) frame: usize,
+    /// Place among that frame's faces; none for whole pictures.
+    pub(super) face: Option<usize>,
 }
 
-struct Prepared {
-    time_s: f64,
-    /// One a model; `None` where the picture can't be that model's input.
-    tensors: Vec<Option<Tensor>>,
+/// What a model said.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Outcome {
+    /// Uncalibrated.
+    Scored(Logit),
+    /// It was not asked.
+    LeftOut(LeftOut),
+    /// It gave no usable number, or the input couldn't be made.
+    Failed,
+}
+
+/// An input for a group's backbone.
+struct Job {
+    group: usize,
+    place: Place,
+    left_out: Vec<Option<LeftOut>>,
+    pixels: Vec<Pixels>,
+}
+
+/// What became of it, for each member of the group.
+struct Done {
+    group: usize,
+    place: Place,
+    outcomes: Vec<Outcome>,
     spent: Spent,
 }
 
-struct Scored {
-    time_s: f64,
-    logits: Vec<Option<Logit>>,
-    spent: Spent,
-}
-
-/// Runs `models` over all frames that `media` yields; at most `in_flight` prepared frames wait for
-/// a session. Dropping the future stops everything.
+/// Runs the models of `terms` over everything that `media` yields. Dropping the future stops all.
 pub(super) async fn score(
     media: OpenMedia,
-    models: &[Arc<Model>],
-    in_flight: usize,
+    chosen: Chosen,
+    terms: &Terms,
 ) -> Result<Outputs, AnalyzeError> {
-    let mut outputs = Outputs {
-        by_model: models.iter().map(|_| Vec::new()).collect(),
-        ..Outputs::default()
-    };
-    let scored = decoded(media)
-        .map_ok(|(frame, waited)| prepare(frame, waited, models))
-        .try_buffered(PICTURES_IN_FLIGHT)
-        .map_ok(|prepared| infer(prepared, models))
-        .try_buffered(in_flight);
-    let mut scored = std::pin::pin!(scored);
-    while let Some(frame) = scored.try_next().await? {
-        outputs.spent += frame.spent;
-        outputs.decoded_s.push(frame.time_s);
-        for (list, logit) in outputs.by_model.iter_mut().zip(frame.logits) {
-            list.extend(logit.map(|logit| ScoredFrame {
-                time_s: frame.time_s,
-                logit,
-            }));
+    let bars = Arc::new(OnceLock::new());
+    let roles = roles(&chosen);
+    let mut desk = Desk::new(&terms.views, &chosen);
+    let mut samples: Vec<Vec<Sample>> = terms.models.iter().map(|_| Vec::new()).collect();
+    let mut spent = Spent::default();
+    {
+        let role = |framed: &Framed| roles.get(framed.frame.index).cloned();
+        let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars))
+            .map_ok(|framed| {
+                let role = role(&framed).unwrap_or_default();
+                look(framed, role, terms)
+            })
+            .try_buffered(PICTURES_IN_FLIGHT)
+            .map_ok(|(sight, parts)| stream::iter(desk.take(sight, parts).into_iter().map(Ok)))
+            .try_flatten()
+            .map_ok(|job| run(job, terms))
+            .try_buffered(terms.config.frames_in_flight);
+        let mut done = std::pin::pin!(jobs);
+        while let Some(done) = done.try_next().await? {
+            spent += done.spent;
+            note(&mut samples, &done, &terms.views);
         }
     }
-    Ok(outputs)
-}
-
-/// The frames that come out of the decoder, each with the time that was spent waiting for it.
-fn decoded(media: OpenMedia) -> impl Stream<Item = Result<(Frame, Duration), AnalyzeError>> {
-    stream::try_unfold(media, |mut media| async move {
-        let begin = Instant::now();
-        loop {
-            match media.next().await? {
-                Some(Decoded::Frame(frame)) => {
-                    return Ok(Some(((frame, begin.elapsed()), media)));
-                }
-                Some(Decoded::Missed(index)) => tracing::debug!(index, "frame not decoded"),
-                None => return Ok(None),
-            }
-        }
+    let mut sights = desk.sights;
+    sights.sort_by_key(|sight| sight.index);
+    for sight in &sights {
+        spent += sight.spent;
+    }
+    for list in &mut samples {
+        list.sort_by_key(|sample| sample.place);
+    }
+    Ok(Outputs {
+        chosen,
+        sights,
+        samples,
+        bars: bars.get().copied().unwrap_or_default(),
+        spent,
     })
 }
 
-async fn prepare(
-    frame: Frame,
-    waited: Duration,
-    models: &[Arc<Model>],
-) -> Result<Prepared, AnalyzeError> {
-    let models = models.to_vec();
-    let time_s = frame.time_s;
+fn note(samples: &mut [Vec<Sample>], done: &Done, views: &Views) {
+    let members = views.groups.get(done.group).map(|group| &group.members);
+    for (member, outcome) in members.into_iter().flatten().zip(&done.outcomes) {
+        if let Some(list) = samples.get_mut(*member) {
+            list.push(Sample {
+                place: done.place,
+                outcome: *outcome,
+            });
+        }
+    }
+}
+
+/// For each chosen frame, what it is for.
+fn roles(chosen: &Chosen) -> Vec<Role> {
+    let blank = Role {
+        still: false,
+        windows: vec![false; chosen.windows.len()],
+    };
+    let mut roles = vec![blank; chosen.times_s.len()];
+    let at = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
+    for index in &chosen.stills.frames {
+        if let Some(role) = roles.get_mut(at(*index)) {
+            role.still = true;
+        }
+    }
+    for (kind, windows) in chosen.windows.iter().enumerate() {
+        for index in windows.windows.iter().flatten() {
+            let role = roles.get_mut(at(*index));
+            if let Some(wanted) = role.and_then(|role| role.windows.get_mut(kind)) {
+                *wanted = true;
+            }
+        }
+    }
+    roles
+}
+
+/// Where what was seen becomes inputs: single ones at once, windows when they are complete.
+struct Desk {
+    /// By group; none for a group that sees single frames.
+    assemblies: Vec<Option<Assembly>>,
+    sights: Vec<Sight>,
+}
+
+impl Desk {
+    fn new(views: &Views, chosen: &Chosen) -> Self {
+        let assembly = |(place, group): (usize, &Group)| {
+            let kind = chosen.windows.get(group.view.window?)?;
+            let at = |index: &u32| usize::try_from(*index).unwrap_or(usize::MAX);
+            let windows = kind.windows.iter();
+            let windows = windows.map(|window| window.iter().map(at).collect());
+            Some(Assembly::new(place, group, windows.collect()))
+        };
+        Self {
+            assemblies: views.groups.iter().enumerate().map(assembly).collect(),
+            sights: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, sight: Sight, parts: Vec<Part>) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        let mut of_windows: Vec<Vec<Part>> = self.assemblies.iter().map(|_| Vec::new()).collect();
+        for part in parts {
+            let windowed = self.assemblies.get(part.group).is_some_and(Option::is_some);
+            match of_windows.get_mut(part.group).filter(|_| windowed) {
+                Some(list) => list.push(part),
+                None => jobs.push(Job::single(sight.index, part)),
+            }
+        }
+        for (assembly, parts) in self.assemblies.iter_mut().zip(of_windows) {
+            if let Some(assembly) = assembly.as_mut().filter(|_| !parts.is_empty()) {
+                let ready = assembly.add(&sight, parts);
+                jobs.extend(ready.into_iter().map(Job::window));
+            }
+        }
+        self.sights.push(sight);
+        jobs
+    }
+}
+
+impl Job {
+    fn single(frame: usize, part: Part) -> Self {
+        Self {
+            group: part.group,
+            place: Place {
+                window: None,
+                frame,
+                face: part.face,
+            },
+            left_out: part.left_out,
+            pixels: part.pixels.into_iter().collect(),
+        }
+    }
+
+    fn window(ready: Ready) -> Self {
+        Self {
+            group: ready.group,
+            place: Place {
+                window: Some(ready.window),
+                frame: ready.first_frame,
+                face: ready.face,
+            },
+            left_out: ready.left_out,
+            pixels: ready.pixels,
+        }
+    }
+
+    fn left_out(&self, member: usize) -> Option<LeftOut> {
+        self.left_out.get(member).copied().flatten()
+    }
+}
+
+/// Runs the backbone once for all members that are asked.
+async fn run(job: Job, terms: &Terms) -> Result<Done, AnalyzeError> {
+    let mut done = Done {
+        group: job.group,
+        place: job.place,
+        outcomes: Vec::new(),
+        spent: Spent::default(),
+    };
+    let Some(group) = terms.views.groups.get(job.group) else {
+        return Ok(done);
+    };
+    let asked: Vec<usize> = (0..group.members.len())
+        .filter(|member| job.left_out(*member).is_none())
+        .collect();
+    let outcome = |member| {
+        job.left_out(member)
+            .map_or(Outcome::Failed, Outcome::LeftOut)
+    };
+    done.outcomes = (0..group.members.len()).map(outcome).collect();
+    if asked.is_empty() || job.pixels.is_empty() {
+        return Ok(done);
+    }
     let begin = Instant::now();
-    let tensors = tokio::task::spawn_blocking(move || {
-        models
-            .iter()
-            .map(|model| model.prepare(&frame.picture))
-            .map(usable)
-            .collect::<Result<_, _>>()
+    let (backbone, pixels) = (Arc::clone(&group.backbone), job.pixels);
+    let tensor = tokio::task::spawn_blocking(move || {
+        let pictures: Vec<&Pixels> = pixels.iter().collect();
+        backbone.preprocessor().tensor(&pictures)
     })
     .await??;
-    let spent = Spent {
-        decode: waited,
-        preprocess: begin.elapsed(),
-        ..Spent::default()
-    };
-    Ok(Prepared {
-        time_s,
-        tensors,
-        spent,
-    })
-}
-
-async fn infer(prepared: Prepared, models: &[Arc<Model>]) -> Result<Scored, AnalyzeError> {
-    let Prepared {
-        time_s,
-        tensors,
-        mut spent,
-    } = prepared;
-    let runs = models
+    done.spent.preprocess = begin.elapsed();
+    let heads: Vec<_> = asked
         .iter()
-        .zip(tensors)
-        .map(|(model, tensor)| async move {
-            match tensor {
-                Some(tensor) => usable(model.score(tensor).await),
-                None => Ok(None),
-            }
-        });
-    let mut logits = Vec::with_capacity(models.len());
-    for scored in future::try_join_all(runs).await? {
-        logits.push(scored.map(|s| s.logit));
-        if let Some(scored) = scored {
-            spent.queue = spent.queue.saturating_add(scored.queued);
-            spent.inference = spent.inference.saturating_add(scored.computed);
+        .filter_map(|member| terms.models.get(*group.members.get(*member)?))
+        .map(|model| Arc::clone(model.head()))
+        .collect();
+    let scored = group.backbone.score(tensor, &heads).await?;
+    done.spent.queue = scored.queued;
+    done.spent.inference = scored.computed;
+    for (member, logit) in asked.into_iter().zip(scored.logits) {
+        if let Some(outcome) = done.outcomes.get_mut(member) {
+            *outcome = usable(logit)?.map_or(Outcome::Failed, Outcome::Scored);
         }
     }
-    Ok(Scored {
-        time_s,
-        logits,
-        spent,
-    })
+    Ok(done)
 }
 
-/// A picture that is no input, and an output that is no score, fail their frame, which coverage
-/// shows; any other fault is the server's and fails the request.
-fn usable<T>(result: Result<T, InferenceError>) -> Result<Option<T>, AnalyzeError> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error @ (InferenceError::Preprocess { .. } | InferenceError::NoScore { .. })) => {
-            tracing::warn!(%error, "frame not scored");
+/// An output that is no score fails its input, which coverage shows; any other fault is the
+/// server's and fails the request.
+fn usable(logit: Result<Logit, InferenceError>) -> Result<Option<Logit>, AnalyzeError> {
+    match logit {
+        Ok(logit) => Ok(Some(logit)),
+        Err(error @ InferenceError::NoScore { .. }) => {
+            tracing::warn!(%error, "input not scored");
             Ok(None)
         }
         Err(error) => Err(error.into()),

@@ -5,10 +5,16 @@ mod analyze;
 mod answer;
 pub mod config;
 pub mod error;
+mod faces;
 mod frames;
+mod framing;
 pub mod policies;
 mod receipt;
 pub mod request;
+mod sight;
+mod spent;
+mod views;
+mod windows;
 
 pub use admission::{Admission, Permit};
 pub use analyze::Pipeline;

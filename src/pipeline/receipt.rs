@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::config::{AnalysisConfig, FacesConfig};
 use super::request::Request;
 use crate::domain::policy::Lane;
+use crate::domain::quality::Bounds;
 use crate::domain::report::Receipt;
 use crate::media::MediaLimits;
 
@@ -12,7 +14,11 @@ use crate::media::MediaLimits;
 struct Settings<'a> {
     plan: String,
     models: Vec<ModelSettings<'a>>,
+    finders: Vec<ModelSettings<'a>>,
     policy: PolicySettings<'a>,
+    letterbox: bool,
+    quality: Bounds,
+    faces: &'a FacesConfig,
     media_limits: MediaLimits,
     lane: Lane,
 }
@@ -43,9 +49,12 @@ pub(super) fn receipt(
     request: &Request,
     programs: &Programs,
     media_limits: MediaLimits,
+    config: &AnalysisConfig,
 ) -> Result<Receipt, serde_json::Error> {
+    let plan = request.views.plan.to_string();
+    let finders = request.views.finders.iter().map(|finder| finder.info());
     let settings = Settings {
-        plan: request.plan.to_string(),
+        plan: plan.clone(),
         models: request
             .models
             .iter()
@@ -55,11 +64,21 @@ pub(super) fn receipt(
                 provider: model.info().provider.name(),
             })
             .collect(),
+        finders: finders
+            .map(|info| ModelSettings {
+                name: &info.name,
+                sha256: &info.sha256,
+                provider: info.provider.name(),
+            })
+            .collect(),
         policy: PolicySettings {
             name: &request.policy.name,
             version: &request.policy.version,
             blake3: &request.policy.blake3,
         },
+        letterbox: config.letterbox,
+        quality: config.quality,
+        faces: &config.faces,
         media_limits,
         lane: request.lane,
     };
@@ -68,7 +87,7 @@ pub(super) fn receipt(
         program: concat!("jaga ", env!("CARGO_PKG_VERSION")).to_owned(),
         onnxruntime: programs.onnxruntime.clone(),
         ffmpeg: programs.ffmpeg.clone(),
-        plan: request.plan.to_string(),
+        plan,
         config_blake3: blake3::hash(&settings).to_hex().to_string(),
         report_blake3: String::new(),
     })

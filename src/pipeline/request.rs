@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::views::Views;
 use crate::domain::policy::{Lane, Policy};
-use crate::domain::sampling::{SamplingPlan, Strategy};
+use crate::domain::sampling::Strategy;
 use crate::inference::Model;
 
 /// A caller's wishes; what is absent comes from the configuration.
@@ -24,8 +25,8 @@ pub struct Options {
 /// A request whose models and policy exist and whose numbers are in range.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub(super) plan: SamplingPlan,
-    pub(super) models: Vec<Arc<Model>>,
+    pub(super) models: Arc<[Arc<Model>]>,
+    pub(super) views: Arc<Views>,
     pub(super) policy: Arc<Policy>,
     pub(super) frame_scores: bool,
     pub(super) lane: Lane,

@@ -10,8 +10,10 @@
 
 mod architecture;
 mod cli;
+mod clips;
 mod decoder;
 mod documents;
+mod faces;
 mod golden;
 mod http;
 mod inference;

@@ -9,6 +9,13 @@ def sides(size):
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
+def scaled(side, target, whole, rounding):
+    """`side * target / whole` in whole pixels."""
+    if rounding == "down":
+        return max(int(target * side / whole), 1)
+    return max(int(round(side * (target / whole))), 1)
+
+
 def resized(image, section):
     """The whole picture resampled, with bars where the mode asks for them."""
     width, height = image.size
@@ -18,8 +25,9 @@ def resized(image, section):
     if mode == "stretch":
         return image.resize((target_width, target_height), kernel)
     if mode == "shortest_side":
-        ratio = target_width / min(width, height)
-        return image.resize((int(round(width * ratio)), int(round(height * ratio))), kernel)
+        rounding = section.get("rounding", "half_even")
+        size = [scaled(side, target_width, min(width, height), rounding) for side in image.size]
+        return image.resize(size, kernel)
     if mode == "letterbox":
         ratio = min(target_width / width, target_height / height)
         size = tuple(
@@ -34,9 +42,13 @@ def resized(image, section):
 
 
 def cropped(image, section):
-    """The middle; an odd remainder goes to the right and to the bottom."""
+    """The middle; `rounding` says where an odd remainder goes."""
     width, height = sides(section["size"])
-    left, top = (image.width - width) // 2, (image.height - height) // 2
+    down = section.get("rounding", "down") == "down"
+    left, top = (
+        remainder // 2 if down else int(round(remainder / 2))
+        for remainder in (image.width - width, image.height - height)
+    )
     return image.crop((left, top, left + width, top + height))
 
 

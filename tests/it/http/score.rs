@@ -56,7 +56,7 @@ fn a_report_is_as_the_contract_says() {
     let model = &report["models"][0];
     assert_eq!(
         model["coverage"],
-        json!({"planned": 16, "decoded": 16, "scored": 16, "failed": 0})
+        json!({"planned": 16, "decoded": 16, "scored": 16, "left_out": 0, "failed": 0})
     );
     assert_eq!(model["frames"].as_array().unwrap().len(), 16);
     assert_eq!(model["provider"], "CPUExecutionProvider");
@@ -78,7 +78,7 @@ fn a_report_is_as_the_contract_says() {
     );
     assert_eq!(
         report["questions"]["face_manipulation"],
-        json!({"score": null, "reason": "no_model"})
+        json!({"score": null, "verdict": "inconclusive", "voted": 0, "reason": "no_model"})
     );
     assert_eq!(report["verdict"], "uncertain");
     assert_eq!(report["policy"]["name"], "default");
@@ -254,7 +254,7 @@ fn a_frame_without_an_answer_is_never_a_score() {
     assert_eq!(report["verdict"], "inconclusive");
     assert_eq!(
         report["models"][0]["coverage"],
-        json!({"planned": 16, "decoded": 16, "scored": 0, "failed": 16})
+        json!({"planned": 16, "decoded": 16, "scored": 0, "left_out": 0, "failed": 16})
     );
 }
 

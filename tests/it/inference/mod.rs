@@ -7,7 +7,12 @@
     reason = "a test that can't go on stops, and says what it measured"
 )]
 
+mod faces;
+mod finders;
+mod heads;
+pub(crate) mod import;
 mod parity;
 mod real;
 pub(crate) mod support;
 mod tiny;
+mod windows;

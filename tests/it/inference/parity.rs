@@ -5,7 +5,8 @@ use std::path::Path;
 
 use jaga::domain::frame::Picture;
 use jaga::inference::Tensor;
-use jaga::inference::bundle::manifest::{InputSection, Layout, Manifest};
+use jaga::inference::bundle::manifest::Layout;
+use jaga::inference::bundle::task::{Encoding, Input};
 use jaga::inference::preprocess::Preprocessor;
 
 use super::support::{Numbers, python, reference, root};
@@ -57,6 +58,7 @@ fn drawn(width: u32, height: u32) -> Picture {
 fn floats(tensor: Tensor) -> Vec<f64> {
     match tensor {
         Tensor::Float32(array) => array.into_iter().map(f64::from).collect(),
+        Tensor::Float16(array) => array.into_iter().map(f64::from).collect(),
         Tensor::Uint8(array) => array.into_iter().map(f64::from).collect(),
     }
 }
@@ -82,7 +84,7 @@ fn expected(python: &Path, bundle: &Path, place: &Path, picture: &Picture) -> Ve
         .collect()
 }
 
-fn channel_of(input: &InputSection, index: usize, count: usize) -> usize {
+fn channel_of(input: &Encoding, index: usize, count: usize) -> usize {
     if input.layout == Layout::Nhwc {
         index % 3
     } else {
@@ -91,7 +93,7 @@ fn channel_of(input: &InputSection, index: usize, count: usize) -> usize {
 }
 
 /// The largest difference in units of the pixel value.
-fn largest_difference(input: &InputSection, got: &[f64], want: &[f64]) -> f64 {
+fn largest_difference(input: &Encoding, got: &[f64], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
     let differences = got.iter().zip(want).enumerate().map(|(i, (g, w))| {
         let std = input.std[channel_of(input, i, got.len())];
@@ -102,9 +104,8 @@ fn largest_difference(input: &InputSection, got: &[f64], want: &[f64]) -> f64 {
 
 fn check(python: &Path, bundle: &Path, sizes: &[(u32, u32)]) {
     let place = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(bundle.join("model.toml")).unwrap();
-    let input = toml::from_str::<Manifest>(&text).unwrap().input;
-    let preprocessor = Preprocessor::new(&input);
+    let input = Input::read(&bundle.join("model.toml")).unwrap();
+    let preprocessor = Preprocessor::new(&input, 1);
     for (width, height) in sizes {
         for (name, picture) in [
             ("noise", noise(*width, *height)),
@@ -112,7 +113,7 @@ fn check(python: &Path, bundle: &Path, sizes: &[(u32, u32)]) {
         ] {
             let got = floats(preprocessor.prepare(&picture).unwrap());
             let want = expected(python, bundle, place.path(), &picture);
-            let largest = largest_difference(&input, &got, &want);
+            let largest = largest_difference(&input.encoding, &got, &want);
             assert!(largest <= TOLERANCE, "{name} {width}x{height}: {largest}");
         }
     }
@@ -144,6 +145,10 @@ fn every_mode_and_filter_is_as_pillows() {
         (
             format!("{kept}, filter = \"nearest\""),
             "crop = { mode = \"center\", size = 96 }\n",
+        ),
+        (
+            format!("{kept}, filter = \"bilinear\", rounding = \"down\""),
+            "crop = { mode = \"center\", size = [93, 89], rounding = \"half_even\" }\n",
         ),
         (
             "mode = \"stretch\", size = [96, 80], filter = \"box\"".to_owned(),

@@ -2,25 +2,20 @@
 
 use jaga::domain::frame::Picture;
 use jaga::domain::score::Logit;
+use jaga::inference::bundle::Scorer;
 use jaga::inference::{Bundle, Model, ModelsConfig, Provider};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::support::{Numbers, logit, python, reference, root, runtime, skip};
+use super::support::{Numbers, logit, python, reference, root, runtime, scorer, skip, weights};
 
 /// Largest difference of a frame's calibrated probability: pixels may differ by one, and dynamic
 /// quantisation turns that into steps.
 const TOLERANCE: f64 = 0.01;
 
-/// Where the weights are.
-fn weights() -> PathBuf {
-    std::env::var_os("JAGA_MODELS__WEIGHTS_DIR")
-        .map_or_else(|| root().join(".jaga/weights"), PathBuf::from)
-}
-
 /// The bundle, where its weights are there.
-fn bundle(folder: &Path) -> Option<Bundle> {
+fn bundle(folder: &Path) -> Option<Bundle<Scorer>> {
     let weights = weights();
     if !weights.join(folder.file_name().unwrap()).is_dir() {
         skip(&format!(
@@ -30,7 +25,7 @@ fn bundle(folder: &Path) -> Option<Bundle> {
         ));
         return None;
     }
-    Some(Bundle::open(folder, &weights).unwrap())
+    Some(scorer(Bundle::open(folder, &weights).unwrap()))
 }
 
 /// Blobs of colour with some noise on them: no photograph, but not white noise either.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jaga::domain::frame::Picture;
-use jaga::inference::bundle::BundleError;
+use jaga::inference::bundle::{BundleError, Scorer, Sorted};
 use jaga::inference::{Bundle, InferenceError, Model, ModelsConfig, Provider, Runtime, Tensor};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +45,12 @@ fn set_up_library() -> Option<PathBuf> {
         .find(|path| path.to_string_lossy().contains("libonnxruntime.so"))
 }
 
+/// Where the weights of the bundles that come with jaga are.
+pub(crate) fn weights() -> PathBuf {
+    std::env::var_os("JAGA_MODELS__WEIGHTS_DIR")
+        .map_or_else(|| root().join(".jaga/weights"), PathBuf::from)
+}
+
 /// The Python that has the reference's packages.
 pub(crate) fn python() -> Option<PathBuf> {
     let python = std::env::var_os("JAGA_TEST_PYTHON").map(PathBuf::from);
@@ -79,7 +85,8 @@ pub(crate) struct Tiny {
 /// An input that passes pixel values through unchanged, as float32.
 pub(crate) const PLAIN_NCHW: &str = "layout = \"NCHW\"\ndtype = \"float32\"\n";
 
-const HEAD: &str =
+/// The head that bundles get: w = (1, −2, 3), b = 0.25.
+pub(crate) const HEAD: &str =
     r#"{"schema":"jaga.head/1","kind":"linear","dim":3,"bias":0.25,"weights":[1.0,-2.0,3.0]}"#;
 
 impl Tiny {
@@ -90,6 +97,12 @@ impl Tiny {
 
     /// The same, where it may be refused.
     pub(crate) fn try_bundle(&self, folder: &Path) -> Result<Bundle, BundleError> {
+        self.write(folder, HEAD, |text| text);
+        Bundle::open(folder, Path::new("nowhere"))
+    }
+
+    /// Writes the bundle into `folder`, with another head and `model.toml` changed by `edit`.
+    pub(crate) fn write(&self, folder: &Path, head: &str, edit: impl FnOnce(String) -> String) {
         fs::create_dir_all(folder).unwrap();
         let graph = fs::read(root().join("tests/models").join(self.graph)).unwrap();
         fs::write(folder.join(self.graph), &graph).unwrap();
@@ -97,9 +110,9 @@ impl Tiny {
             fs::copy(root().join("tests/models").join(name), folder.join(name)).unwrap();
         }
         fs::write(folder.join("CARD.md"), "# tiny").unwrap();
-        fs::write(folder.join("head.json"), HEAD).unwrap();
-        fs::write(folder.join("model.toml"), self.manifest(&graph)).unwrap();
-        Bundle::open(folder, Path::new("nowhere"))
+        fs::write(folder.join("head.json"), head).unwrap();
+        let manifest = edit(self.manifest(&graph, head));
+        fs::write(folder.join("model.toml"), manifest).unwrap();
     }
 
     fn listed(name: &str) -> String {
@@ -110,7 +123,7 @@ impl Tiny {
         )
     }
 
-    fn manifest(&self, graph: &[u8]) -> String {
+    fn manifest(&self, graph: &[u8], head: &str) -> String {
         format!(
             "[model]\nname = \"tiny\"\nversion = \"1\"\nstatus = \"experimental\"\n\
              question = \"ai_generated\"\nlicense = \"MIT\"\ncard = \"CARD.md\"\n\
@@ -122,7 +135,7 @@ impl Tiny {
              [runtime]\nmax_batch = {}\n",
             self.graph,
             sha256(graph),
-            sha256(HEAD.as_bytes()),
+            sha256(head.as_bytes()),
             self.more
                 .iter()
                 .map(|name| Self::listed(name))
@@ -145,11 +158,51 @@ impl Tiny {
             sessions,
             ..ModelsConfig::default()
         };
-        Model::start(runtime, &bundle, &config, Provider::Cpu)
+        Model::start(runtime, &scorer(bundle), &config, Provider::Cpu)
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// A graph's file and its outputs, for [`write_finder`].
+pub(crate) type FinderGraph = (&'static str, [&'static str; 4]);
+
+/// A finder that works: it finds what is painted into a picture.
+pub(crate) const PAINTED: FinderGraph = ("painted.onnx", ["heat", "scale", "offset", "landmarks"]);
+
+/// Writes a bundle that is to find faces into `folder`; named after it.
+pub(crate) fn write_finder(folder: &Path, (graph, outputs): FinderGraph) {
+    let tiny = Tiny {
+        graph,
+        input: PLAIN_NCHW,
+        output: "",
+        max_batch: 1,
+        more: &[],
+    };
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    tiny.write(folder, HEAD, |text| {
+        let cut = text.find("[output]").unwrap();
+        let stretch = "mode = \"stretch\", size = 2, filter = \"bilinear\"";
+        assert!(text.contains(stretch));
+        let text = text[..cut]
+            .replace("name = \"tiny\"", &format!("name = \"{name}\""))
+            .replace("kind = \"frame\"", "kind = \"finder\"")
+            .replace("question = \"ai_generated\"\n", "")
+            .replace(stretch, "filter = \"box\"");
+        format!(
+            "{text}[finder]\ndecoder = \"centerface\"\nthreshold = 0.5\nnms_iou = 0.3\n\
+             outputs = {outputs:?}\nmax_side = 128\nmultiple = 32\n"
+        )
+    });
+}
+
+/// `bundle`, which is a scorer.
+pub(crate) fn scorer(bundle: Bundle) -> Bundle<Scorer> {
+    match bundle.sort() {
+        Sorted::Scorer(scorer) => scorer,
+        Sorted::Finder(_) => panic!("a finder"),
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digits = Sha256::digest(bytes);
     let digits: Vec<String> = digits.iter().map(|b| format!("{b:02x}")).collect();
     digits.concat()
@@ -157,7 +210,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// The uncalibrated log-odds of one prepared picture.
 pub(crate) async fn logit(model: &Model, tensor: Tensor) -> Result<f64, InferenceError> {
-    model.score(tensor).await.map(|scored| scored.logit.get())
+    model.score(tensor).await.map(|scored| scored.answer.get())
 }
 
 /// Numbers that look random and are the same everywhere (a linear congruential generator, Knuth's

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use jaga::domain::frame::Picture;
-use jaga::inference::session::{Session, SessionConfig, SharedWeights};
-use jaga::inference::{InferenceError, InferenceErrorKind, Provider, Runtime, Tensor};
+use jaga::inference::session::{InputSlot, Session, SessionConfig, SharedWeights};
+use jaga::inference::{
+    InferenceError, InferenceErrorKind, Model, ModelsConfig, Provider, Runtime, Tensor,
+};
 use ndarray::{Axis, concatenate};
 
-use super::support::{PLAIN_NCHW, Tiny, logit, runtime, small};
+use super::support::{PLAIN_NCHW, Tiny, logit, runtime, scorer, small};
 
 /// float32 in the graph, f64 here.
 const TOLERANCE: f64 = 1e-5;
@@ -135,7 +137,7 @@ fn what_does_not_fit_the_graph_is_named() {
                 PLAIN_NCHW,
                 "name = \"tokens\"\nkind = \"logit\"",
             ),
-            &["output.kind", "[-1, 2, 3]", "[batch]"],
+            &["output.kind", "[-1, 2, 3]", "logit", "[batch]"],
         ),
         (
             tiny(
@@ -177,19 +179,11 @@ fn a_graph_that_is_none_is_a_bundle_fault() {
         .bundle(&folder);
         bundle.graph.path = folder.join("broken.onnx");
         std::fs::write(&bundle.graph.path, text).unwrap();
-        let config = SessionConfig {
-            provider: Provider::Cpu,
-            intra_threads: 1,
+        let models = ModelsConfig {
+            sessions: 1,
+            ..ModelsConfig::default()
         };
-        Session::new(
-            &runtime,
-            &bundle,
-            [1, 3, 2, 2],
-            config,
-            &SharedWeights::default(),
-        )
-        .err()
-        .unwrap()
+        Model::start(&runtime, &scorer(bundle), &models, Provider::Cpu).unwrap_err()
     };
     assert_eq!(error.kind(), InferenceErrorKind::Configuration);
     assert!(error.to_string().contains("broken.onnx"), "{error}");
@@ -238,30 +232,29 @@ fn a_batch_gives_what_its_pictures_give_alone() {
         PLAIN_NCHW,
         "name = \"logit\"\nkind = \"logit\"",
     );
-    let bundle = slow.bundle(&place.path().join("tiny"));
+    let bundle = scorer(slow.bundle(&place.path().join("tiny")));
     let config = SessionConfig {
         provider: Provider::Cpu,
         intra_threads: 1,
     };
-    let mut session = Session::new(
-        &runtime,
-        &bundle,
-        [1, 3, 2, 2],
-        config,
-        &SharedWeights::default(),
-    )
-    .unwrap();
-    let one = |seed: u16| ndarray::Array4::from_elem((1, 3, 2, 2), f32::from(seed) / 9.0);
+    let input = InputSlot {
+        encoding: &bundle.task.input.encoding,
+        shape: &[Some(1), Some(3), Some(2), Some(2)],
+        max_batch: 4,
+    };
+    let weights = SharedWeights::default();
+    let mut session = Session::new(&runtime, &bundle, input, config, &weights).unwrap();
+    let one = |seed: u16| ndarray::ArrayD::from_elem(vec![1, 3, 2, 2], f32::from(seed) / 9.0);
     let singles = [one(1), one(2), one(3)];
-    let alone: Vec<f64> = singles
-        .iter()
-        .map(|x| session.run(&Tensor::Float32(x.clone())).unwrap()[0].get())
-        .collect();
+    let mut run = |tensor: Tensor| session.run(&tensor, &["logit"]).unwrap().remove(0);
+    let alone = singles
+        .clone()
+        .map(|x| run(Tensor::Float32(x)).into_iter().next().unwrap());
     let batch = concatenate(Axis(0), &singles.each_ref().map(|x| x.view())).unwrap();
-    let together = session.run(&Tensor::Float32(batch)).unwrap();
-    assert_eq!(together.len(), 3);
+    let together = run(Tensor::Float32(batch));
+    assert_eq!(together.shape(), [3]);
     for (a, b) in alone.iter().zip(together) {
-        assert!((a - b.get()).abs() < 1e-4, "{a} {}", b.get());
+        assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
 }
 

@@ -1,0 +1,300 @@
+//! One graph with its sessions, and the models that read its outputs.
+//!
+//! Models whose graph, weights and `[input]` are the same share one backbone: one prepared tensor
+//! and one run give the answers of all of them
+//! (`docs/decisions/0010-one-backbone-several-heads.md`).
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::domain::score::Logit;
+
+use super::bundle::{Bundle, BundleError, Scorer};
+use super::config::{ModelsConfig, Provider};
+use super::error::InferenceError;
+use super::pool::{Engine, Pool, Timed};
+use super::preprocess::Preprocessor;
+use super::readout::Readout;
+use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
+use super::tensor::Tensor;
+
+/// Scorers that can share a backbone; at least one.
+#[derive(Debug, Clone)]
+pub struct Family {
+    first: Bundle<Scorer>,
+    others: Vec<Bundle<Scorer>>,
+}
+
+impl Family {
+    /// Of one.
+    pub fn of(bundle: Bundle<Scorer>) -> Self {
+        Self {
+            first: bundle,
+            others: Vec::new(),
+        }
+    }
+
+    /// `bundles` sorted into families, each in the order given.
+    pub fn sort(bundles: impl IntoIterator<Item = Bundle<Scorer>>) -> Vec<Self> {
+        let mut families: Vec<Self> = Vec::new();
+        for bundle in bundles {
+            match families.iter_mut().find(|f| related(&f.first, &bundle)) {
+                Some(family) => family.others.push(bundle),
+                None => families.push(Self::of(bundle)),
+            }
+        }
+        families
+    }
+
+    /// Its bundles.
+    pub fn bundles(&self) -> impl Iterator<Item = &Bundle<Scorer>> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Names of its bundles, for logs and errors.
+    fn name(&self) -> String {
+        let names: Vec<&str> = self.bundles().map(Bundle::name).collect();
+        names.join(", ")
+    }
+
+    /// The largest of what its bundles ask for.
+    fn largest(&self, of: impl Fn(&Bundle<Scorer>) -> usize) -> usize {
+        self.bundles().map(of).max().unwrap_or(1)
+    }
+
+    fn smallest_batch(&self) -> NonZeroUsize {
+        let own = |bundle: &Bundle<Scorer>| bundle.runtime.max_batch;
+        self.bundles().map(own).min().unwrap_or(NonZeroUsize::MIN)
+    }
+}
+
+/// Whether two bundles have the same graph, the same weights and the same input.
+fn related(one: &Bundle<Scorer>, other: &Bundle<Scorer>) -> bool {
+    let weights = |bundle: &Bundle<Scorer>| -> Vec<String> {
+        bundle.weights.iter().map(|w| w.sha256.clone()).collect()
+    };
+    one.graph.sha256 == other.graph.sha256
+        && weights(one) == weights(other)
+        && one.task.input == other.task.input
+        && one.task.look.pictures() == other.task.look.pictures()
+}
+
+/// How a backbone runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackboneInfo {
+    /// SHA-256 of its graph, lower-case hexadecimal.
+    pub sha256: String,
+    /// The execution provider that runs it.
+    pub provider: Provider,
+    /// Inputs that may share one run: the least that one of its models allows.
+    pub max_batch: NonZeroUsize,
+    /// Sessions, each on a thread of its own: the most that one of its models asks for.
+    pub sessions: usize,
+    /// Threads that one session computes with: the most that one of its models asks for.
+    pub intra_threads: usize,
+}
+
+/// A graph with its sessions, each warmed up.
+#[derive(Debug)]
+pub struct Backbone {
+    info: BackboneInfo,
+    preprocessor: Preprocessor,
+    pool: Pool<HeadedSession>,
+}
+
+/// What one run gave.
+#[derive(Debug)]
+pub struct Scored {
+    /// Uncalibrated log-odds, one a head, in the order asked for. A value that is no score fails
+    /// its head alone.
+    pub logits: Vec<Result<Logit, InferenceError>>,
+    /// From the call to the start of the computation.
+    pub queued: Duration,
+    /// The computation.
+    pub computed: Duration,
+}
+
+impl Backbone {
+    /// Loads as many sessions as the configuration and the bundles ask for and runs each once with
+    /// the heads of all of `family`. Blocks for seconds.
+    pub fn start(
+        runtime: &Runtime,
+        family: &Family,
+        config: &ModelsConfig,
+        provider: Provider,
+    ) -> Result<Self, InferenceError> {
+        let begin = Instant::now();
+        let scorer = &family.first.task;
+        let preprocessor = Preprocessor::new(&scorer.input, scorer.look.pictures());
+        let info = BackboneInfo {
+            sha256: family.first.graph.sha256.clone(),
+            provider,
+            max_batch: family.smallest_batch(),
+            sessions: family.largest(|b| config.sessions_for(b.runtime.sessions)),
+            intra_threads: family.largest(|b| config.intra_threads_for(b.runtime.intra_threads)),
+        };
+        let sessions = warm_sessions(runtime, family, &preprocessor, &info)?;
+        let name = family.name();
+        tracing::info!(
+            models = name,
+            provider = provider.name(),
+            sessions = info.sessions,
+            elapsed_ms = begin.elapsed().as_millis(),
+            "backbone loaded"
+        );
+        Ok(Self {
+            pool: Pool::start(&name, sessions, config.queue)?,
+            info,
+            preprocessor,
+        })
+    }
+
+    /// What it is and how it runs.
+    pub fn info(&self) -> &BackboneInfo {
+        &self.info
+    }
+
+    /// What makes its input out of pictures.
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.preprocessor
+    }
+
+    /// The log-odds that `heads` (at least one) read from one run over `tensor`, which holds one
+    /// input. Only the outputs that they read are asked for. The heads are those of models of this
+    /// backbone ([`super::Model::head`]); one of another graph fails the run.
+    pub async fn score(
+        &self,
+        tensor: Tensor,
+        heads: &[Arc<Readout>],
+    ) -> Result<Scored, InferenceError> {
+        let Timed {
+            answer,
+            queued,
+            computed,
+        } = self
+            .pool
+            .run(Work {
+                tensor,
+                heads: heads.to_vec(),
+            })
+            .await?;
+        Ok(Scored {
+            logits: answer,
+            queued,
+            computed,
+        })
+    }
+
+    /// Inputs that wait for a session now.
+    pub fn waiting(&self) -> usize {
+        self.pool.waiting()
+    }
+
+    /// Runs since it was loaded, warm-up aside.
+    pub fn runs(&self) -> u64 {
+        self.pool.runs()
+    }
+}
+
+/// One input and who wants to know.
+struct Work {
+    tensor: Tensor,
+    heads: Vec<Arc<Readout>>,
+}
+
+/// A session whose outputs are read by heads.
+struct HeadedSession(Session);
+
+impl HeadedSession {
+    /// The outputs of one run through each head.
+    fn score(
+        &mut self,
+        tensor: &Tensor,
+        heads: &[Arc<Readout>],
+    ) -> Result<Vec<Result<Logit, InferenceError>>, InferenceError> {
+        let mut names: Vec<&str> = heads.iter().map(|head| head.output()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let outputs = self.0.run(tensor, &names)?;
+        let mut logits = Vec::with_capacity(heads.len());
+        for head in heads {
+            // Each head's output is among the names, and each name has its values.
+            let mut values = names.iter().zip(&outputs);
+            let own = values.find(|(name, _)| **name == head.output());
+            logits.extend(own.map(|(_, values)| head.single(values.view())));
+        }
+        Ok(logits)
+    }
+}
+
+impl Engine for HeadedSession {
+    type Input = Work;
+    type Answer = Vec<Result<Logit, InferenceError>>;
+
+    fn run(&mut self, work: Work) -> Result<Self::Answer, InferenceError> {
+        self.score(&work.tensor, &work.heads)
+    }
+}
+
+/// The sessions of `family`, each run once with all heads; several share the weights that can be
+/// shared.
+fn warm_sessions(
+    runtime: &Runtime,
+    family: &Family,
+    preprocessor: &Preprocessor,
+    info: &BackboneInfo,
+) -> Result<Vec<HeadedSession>, InferenceError> {
+    let bundle = &family.first;
+    let weights = if info.sessions > 1 {
+        SharedWeights::read(bundle)?
+    } else {
+        SharedWeights::default()
+    };
+    let shape: Vec<Option<usize>> = preprocessor.shape().into_iter().map(Some).collect();
+    let slot = InputSlot {
+        encoding: &bundle.task.input.encoding,
+        shape: &shape,
+        max_batch: info.max_batch.get(),
+    };
+    let config = SessionConfig {
+        provider: info.provider,
+        intra_threads: info.intra_threads,
+    };
+    let (blank, name) = (preprocessor.blank(), family.name());
+    let heads = family.bundles().map(readout).collect::<Vec<_>>();
+    let warm = |_| {
+        let session = Session::new(runtime, bundle, slot, config, &weights)?;
+        for (bundle, head) in family.bundles().zip(&heads) {
+            fits(bundle, &session, head)?;
+        }
+        let mut session = HeadedSession(session.named(&name));
+        for logit in session.score(&blank, &heads)? {
+            logit?;
+        }
+        Ok(session)
+    };
+    (0..info.sessions).map(warm).collect()
+}
+
+/// What reads a model's output.
+pub(super) fn readout(bundle: &Bundle<Scorer>) -> Arc<Readout> {
+    Arc::new(Readout::new(bundle.name(), &bundle.task.output))
+}
+
+/// Checks the graph's declared output against what `head` reads.
+fn fits(bundle: &Bundle<Scorer>, session: &Session, head: &Readout) -> Result<(), BundleError> {
+    let dims = session.output(bundle, "output.name", head.output())?;
+    if head.fits(dims) {
+        return Ok(());
+    }
+    Err(BundleError::Value {
+        file: bundle.manifest_path.clone(),
+        key: "output.kind".to_owned(),
+        expected: format!(
+            "one that reads {dims:?} (-1 is open) as in {}",
+            bundle.graph.path.display()
+        ),
+        found: format!("{}, which needs {}", head.kind(), head.expected()),
+    })
+}

@@ -1,0 +1,245 @@
+//! A finder of faces that is loaded and warm.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::domain::face::Face;
+use crate::domain::frame::Picture;
+
+use super::bundle::manifest::{Filter, FinderSection};
+use super::bundle::{Bundle, FinderTask, Status};
+use super::config::{ModelsConfig, Provider};
+use super::error::InferenceError;
+use super::faces::decode::{Decode, DecodeError, decoder};
+use super::faces::fit::Fit;
+use super::faces::suppress::suppress;
+use super::pool::{Engine, Pool};
+use super::preprocess::{Encoder, resize};
+use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
+use super::tensor::Tensor;
+
+/// What is known of a loaded finder, for reports and `/v1/models`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FinderInfo {
+    /// The bundle's name.
+    pub name: String,
+    /// The bundle's version.
+    pub version: String,
+    /// Identity of the bundle's content, see [`Bundle::sha256`].
+    pub sha256: String,
+    /// How far it may be trusted.
+    pub status: Status,
+    /// SPDX expression of the weights.
+    pub license: String,
+    /// The execution provider that runs it, by ONNX Runtime's name.
+    pub provider: Provider,
+    /// Sessions, each on a thread of its own.
+    pub sessions: usize,
+    /// Threads that one session computes with.
+    pub intra_threads: usize,
+}
+
+/// A bundle that finds faces, with its sessions, each warmed up.
+#[derive(Debug)]
+pub struct Finder {
+    info: FinderInfo,
+    section: FinderSection,
+    filter: Filter,
+    encoder: Encoder,
+    pool: Pool<Seeker>,
+}
+
+/// A picture as a finder sees it.
+#[derive(Debug, Clone)]
+pub struct FinderInput {
+    tensor: Tensor,
+    fit: Fit,
+}
+
+impl FinderInput {
+    /// Width and height of the graph's input.
+    pub fn size(&self) -> [u32; 2] {
+        self.fit.input()
+    }
+}
+
+/// The faces of one picture and what it took to find them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// In pixels of the picture, largest box first (ties: confidence, then position).
+    pub faces: Vec<Face>,
+    /// From the call to the start of the computation.
+    pub queued: Duration,
+    /// The computation.
+    pub computed: Duration,
+}
+
+impl Finder {
+    /// Loads as many sessions as the configuration and the bundle ask for and runs each once.
+    /// Blocks for a part of a second.
+    pub fn start(
+        runtime: &Runtime,
+        bundle: &Bundle<FinderTask>,
+        config: &ModelsConfig,
+        provider: Provider,
+    ) -> Result<Self, InferenceError> {
+        let begin = Instant::now();
+        let count = config.sessions_for(bundle.runtime.sessions);
+        let session_config = SessionConfig {
+            provider,
+            intra_threads: config.intra_threads_for(bundle.runtime.intra_threads),
+        };
+        let task = &bundle.task;
+        let encoder = Encoder::new(&task.encoding);
+        let sessions = (0..count)
+            .map(|_| Seeker::start(runtime, bundle, session_config, &encoder))
+            .collect::<Result<Vec<_>, _>>()?;
+        let info = info(bundle, session_config, count);
+        tracing::info!(
+            finder = info.name,
+            version = info.version,
+            provider = provider.name(),
+            sessions = count,
+            elapsed_ms = begin.elapsed().as_millis(),
+            "finder loaded"
+        );
+        Ok(Self {
+            pool: Pool::start(&info.name, sessions, config.queue)?,
+            info,
+            section: task.finder.clone(),
+            filter: task.filter,
+            encoder,
+        })
+    }
+
+    /// Who this is and how it runs.
+    pub fn info(&self) -> &FinderInfo {
+        &self.info
+    }
+
+    /// The finder's input for `picture`. Costs some milliseconds of computing: not for an async
+    /// thread.
+    pub fn prepare(&self, picture: &Picture) -> Result<FinderInput, InferenceError> {
+        let sides = [picture.width(), picture.height()];
+        let fit = Fit::new(sides, self.section.max_side, self.section.multiple);
+        let rgb = resize(picture, fit.input(), self.filter);
+        let tensor = self.encoder.tensor(&[&rgb], fit.input()).map_err(|error| {
+            InferenceError::Preprocess {
+                width: picture.width(),
+                height: picture.height(),
+                reason: error.to_string(),
+            }
+        })?;
+        Ok(FinderInput { tensor, fit })
+    }
+
+    /// The faces of one prepared picture. Waits for a session; dropping the future gives it up.
+    pub async fn find(&self, input: FinderInput) -> Result<Found, InferenceError> {
+        let timed = self.pool.run(input).await?;
+        Ok(Found {
+            faces: timed.answer,
+            queued: timed.queued,
+            computed: timed.computed,
+        })
+    }
+
+    /// Pictures that wait for a session now.
+    pub fn waiting(&self) -> usize {
+        self.pool.waiting()
+    }
+}
+
+/// A session and what reads its outputs.
+struct Seeker {
+    session: Session,
+    decoder: Box<dyn Decode>,
+    name: String,
+    section: FinderSection,
+}
+
+impl Seeker {
+    /// Loads the graph, checks that it has the outputs, and runs it once.
+    fn start(
+        runtime: &Runtime,
+        bundle: &Bundle<FinderTask>,
+        config: SessionConfig,
+        encoder: &Encoder,
+    ) -> Result<Self, InferenceError> {
+        let FinderTask {
+            encoding, finder, ..
+        } = &bundle.task;
+        let slot = InputSlot {
+            encoding,
+            shape: &[Some(1), Some(3), None, None],
+            max_batch: 1,
+        };
+        let session = Session::new(runtime, bundle, slot, config, &SharedWeights::default())?;
+        for name in &finder.outputs {
+            session.output(bundle, "finder.outputs", name)?;
+        }
+        let mut seeker = Self {
+            session,
+            decoder: decoder(finder.decoder),
+            name: bundle.name().to_owned(),
+            section: finder.clone(),
+        };
+        // Wider than high: a graph that mixes up the two, or has its sides written down, shows.
+        let side = finder
+            .multiple
+            .get()
+            .max(32)
+            .next_multiple_of(finder.multiple.get());
+        let fit = Fit::new([side * 2, side], finder.max_side, finder.multiple);
+        let tensor = encoder.blank(1, fit.input());
+        seeker.run(FinderInput { tensor, fit })?;
+        Ok(seeker)
+    }
+
+    /// `error` as a fault of this finder.
+    fn fault(&self, error: DecodeError) -> InferenceError {
+        let model = self.name.clone();
+        match error {
+            DecodeError::Shape { expected, found } => InferenceError::OutputShape {
+                model,
+                expected,
+                found,
+            },
+            DecodeError::NoNumber(value) => InferenceError::NoScore { model, value },
+        }
+    }
+}
+
+impl Engine for Seeker {
+    type Input = FinderInput;
+    type Answer = Vec<Face>;
+
+    fn run(
+        &mut self,
+        FinderInput { tensor, fit }: FinderInput,
+    ) -> Result<Vec<Face>, InferenceError> {
+        let names: Vec<&str> = self.section.outputs.iter().map(String::as_str).collect();
+        let outputs = self.session.run(&tensor, &names)?;
+        let views: Vec<_> = outputs.iter().map(|output| output.view()).collect();
+        let candidates = self
+            .decoder
+            .faces(&views, fit.input(), self.section.threshold)
+            .map_err(|error| self.fault(error))?;
+        let faces = suppress(candidates, self.section.nms_iou);
+        Ok(faces.into_iter().map(|face| fit.place(face)).collect())
+    }
+}
+
+fn info(bundle: &Bundle<FinderTask>, config: SessionConfig, sessions: usize) -> FinderInfo {
+    let identity = &bundle.identity;
+    FinderInfo {
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        sha256: bundle.sha256.clone(),
+        status: identity.status,
+        license: identity.license.clone(),
+        provider: config.provider,
+        sessions,
+        intra_threads: config.intra_threads,
+    }
+}

@@ -1,0 +1,30 @@
+//! From outputs to the parts of a report. No I/O.
+
+mod model;
+mod questions;
+mod seen;
+mod tracks;
+mod units;
+
+pub(super) use model::model_report;
+pub(super) use questions::questions;
+pub(super) use seen::{faces, quality};
+pub(super) use tracks::People;
+
+use super::frames::Outputs;
+use super::views::Views;
+
+/// What a request's reports are made from.
+pub(super) struct Evidence<'a> {
+    pub(super) outputs: &'a Outputs,
+    pub(super) views: &'a Views,
+    /// By finder.
+    pub(super) people: &'a [People],
+    pub(super) duration_s: f64,
+    pub(super) frame_scores: bool,
+}
+
+/// A count as reports have it.
+pub(super) fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
