@@ -86,6 +86,7 @@ impl OpenMedia {
             child.send(&Request::Plan { plan }, None)?;
             let chosen: Chosen = child.expect(Kind::Chosen, "chosen").await?;
             protocol::check_chosen(&chosen, plan)?;
+            protocol::check_times(&chosen, &self.facts)?;
             Ok::<_, MediaError>(chosen)
         });
         let chosen = chosen.await.map_err(|_| MediaError::Deadline)??;

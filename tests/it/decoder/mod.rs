@@ -6,8 +6,10 @@ mod faults;
 mod lifecycle;
 mod linking;
 mod mutants;
+mod nested;
 mod picture;
 pub(crate) mod protocol;
+mod sandbox;
 mod shared_media;
 mod stills;
 
