@@ -54,6 +54,9 @@ pub enum ConfigError {
     },
 }
 
+/// Address space below which a child can't start: program and libraries take 190 MiB of it.
+const LEAST_CHILD_BYTES: u64 = 256 << 20;
+
 /// Variables with a name of their own, besides `JAGA_<SECTION>__<KEY>`.
 const SHORT_VARIABLES: [&str; 3] = ["JAGA_MODELS_DIR", "JAGA_DATA_DIR", "JAGA_PROVIDERS"];
 
@@ -131,6 +134,26 @@ impl Config {
                 "1..=1000000000",
                 &limits.max_pixels,
             );
+        }
+        let child = self.media.child;
+        if child.memory_bytes < LEAST_CHILD_BYTES {
+            return wrong(
+                "media.child.memory_bytes",
+                "268435456 (256 MiB) or more",
+                &child.memory_bytes,
+            );
+        }
+        if !(1..=86_400).contains(&child.cpu_seconds) {
+            return wrong("media.child.cpu_seconds", "1..=86400", &child.cpu_seconds);
+        }
+        // Root without capabilities would still own root's files.
+        for (key, id) in [
+            ("media.child.uid", child.uid),
+            ("media.child.gid", child.gid),
+        ] {
+            if id == 0 || id == u32::MAX {
+                return wrong(key, "an id that isn't root's", &id);
+            }
         }
         if self.data.max_upload_bytes == 0 {
             return wrong(
@@ -232,6 +255,24 @@ mod tests {
             error,
             "configuration: analysis.frames must be 1..=256, not 257"
         );
+    }
+
+    #[test]
+    fn a_child_that_could_do_too_much_or_nothing_is_refused() {
+        for (key, value) in [
+            ("memory_bytes", "1000"),
+            ("cpu_seconds", "0"),
+            ("uid", "0"),
+            ("gid", "4294967295"),
+        ] {
+            let error = load(&format!("[media.child]\n{key} = {value}"), &[]).unwrap_err();
+            let begins = format!("configuration: media.child.{key} must be ");
+            assert!(error.to_string().starts_with(&begins), "{error}");
+        }
+        let loose = load("[media]\nsandbox = \"none\"", &[])
+            .map_err(told)
+            .unwrap_err();
+        assert!(loose.contains("media.sandbox"), "{loose}");
     }
 
     #[test]

@@ -7,18 +7,24 @@ use super::Outcome;
 use crate::config::Config;
 use crate::inference::registry::{self, Selection};
 use crate::inference::{Registry, Runtime};
-use crate::media::{Decoder, MediaError};
+use crate::media::decoder::examine;
+use crate::media::sandbox::Walls;
+use crate::media::sandbox::attempts::ATTEMPTS;
+use crate::media::{Decoder, MediaConfig, MediaError};
 use crate::pipeline::policies::Policies;
 use crate::store::Spool;
 
 /// Tries each part and prints one line for each; fails when one that is configured is unusable.
 pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let mut sheet = Sheet { out, failed: false };
-    sheet.check("decoder", decoder(config))?;
-    sheet.note(
-        "sandbox",
-        "own process, no core dumps, no file writes, no new privileges; no seccomp or Landlock yet",
-    )?;
+    match Decoder::start(&config.media) {
+        Ok(decoder) => {
+            let version = format!("FFmpeg {}", decoder.ffmpeg_version());
+            sheet.check("decoder", Ok::<_, MediaError>(version))?;
+            sandbox(config, decoder.walls(), &mut sheet)?;
+        }
+        Err(error) => sheet.check::<&str>("decoder", Err(error))?,
+    }
     sheet.check(
         "data",
         Spool::open(&config.data).map(|_| config.data.dir.display().to_string()),
@@ -36,8 +42,46 @@ pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outco
     })
 }
 
-fn decoder(config: &Config) -> Result<String, MediaError> {
-    Decoder::start(&config.media).map(|d| format!("FFmpeg {}", d.ffmpeg_version()))
+/// The walls around a child, and whether they hold against what a child that was taken over would
+/// try.
+fn sandbox(config: &Config, walls: &Walls, sheet: &mut Sheet<'_, impl Write>) -> io::Result<()> {
+    for (name, wall) in walls.each() {
+        if wall.in_force {
+            sheet.check(
+                &format!("sandbox {name}"),
+                Ok::<_, MediaError>(&wall.detail),
+            )?;
+        } else {
+            sheet.note(
+                &format!("sandbox {name}"),
+                &format!("MISSING, {}", wall.detail),
+            )?;
+        }
+    }
+    if !walls.seccomp.in_force {
+        return sheet.note(
+            "sandbox self-test",
+            "left out: without the system-call filter a child gets further",
+        );
+    }
+    sheet.check("sandbox self-test", self_test(&config.media))
+}
+
+fn self_test(config: &MediaConfig) -> anyhow::Result<String> {
+    let (mut stopped, mut failed) = (0_u32, Vec::new());
+    for attempt in ATTEMPTS.iter().filter(|attempt| attempt.quick) {
+        let seen = examine(config, *attempt)?;
+        if seen.stopped {
+            stopped = stopped.saturating_add(1);
+        } else {
+            failed.push(format!(
+                "{} ended with {}, not {}",
+                attempt.name, seen.outcome, attempt.end
+            ));
+        }
+    }
+    anyhow::ensure!(failed.is_empty(), "{}", failed.join("; "));
+    Ok(format!("{stopped} ways out tried, all closed"))
 }
 
 fn inference(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<()> {

@@ -191,6 +191,15 @@ mod tests {
                 "corrupt_media",
             ),
             (MediaError::Limit(limit).into(), 422, "limit_exceeded"),
+            (MediaError::SandboxViolation.into(), 422, "corrupt_media"),
+            (
+                MediaError::Sandbox {
+                    missing: "secret".to_owned(),
+                }
+                .into(),
+                500,
+                "internal",
+            ),
             (MediaError::Deadline.into(), 504, "deadline_exceeded"),
             (
                 AnalyzeError::Deadline { limit_s: 1.0 },

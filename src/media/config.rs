@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::limits::MediaLimits;
+use super::sandbox::{ChildConfig, SandboxMode};
 
 /// `[media]` in `jaga.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,10 @@ pub struct MediaConfig {
     pub warm_children: usize,
     /// Decoder threads of one child; 0 means twice the number of cores, at most 4.
     pub decoder_threads: u32,
+    /// What to do where a wall around the child can't be built.
+    pub sandbox: SandboxMode,
+    /// What one child may use.
+    pub child: ChildConfig,
     /// What a file may have.
     pub limits: MediaLimits,
 }
@@ -26,6 +31,8 @@ impl Default for MediaConfig {
             decoder: None,
             warm_children: 2,
             decoder_threads: 0,
+            sandbox: SandboxMode::default(),
+            child: ChildConfig::default(),
             limits: MediaLimits::default(),
         }
     }

@@ -49,6 +49,18 @@ pub enum MediaError {
         /// Last line of its log.
         log: String,
     },
+    /// The child made a system call that it may not make, and was killed for it: a hostile file
+    /// that got as far as running code of its own is the likeliest cause.
+    #[error("decoding the file was stopped: it made the decoder do what it may not do")]
+    SandboxViolation,
+    /// Walls around the child that can't be built on this machine.
+    #[error(
+        "the decoder child can't be locked down here ({missing}); change that (docs/security.md), or set media.sandbox = \"best-effort\" to go without"
+    )]
+    Sandbox {
+        /// Which, and why not.
+        missing: String,
+    },
     /// The child's program can't be started.
     #[error("can't start the decoder {}", program.display())]
     Spawn {
@@ -94,12 +106,16 @@ impl MediaError {
                 MediaErrorKind::Unsupported
             }
             Self::NoVideoStream => MediaErrorKind::NoVideoStream,
-            Self::NoFrames(_) | Self::Corrupt(_) | Self::Protocol(_) | Self::ChildDied { .. } => {
-                MediaErrorKind::Corrupt
-            }
+            Self::NoFrames(_)
+            | Self::Corrupt(_)
+            | Self::Protocol(_)
+            | Self::ChildDied { .. }
+            | Self::SandboxViolation => MediaErrorKind::Corrupt,
             Self::Limit(_) => MediaErrorKind::Limit,
             Self::Deadline => MediaErrorKind::Deadline,
-            Self::Spawn { .. } | Self::ChildInternal(_) | Self::Io(_) => MediaErrorKind::Internal,
+            Self::Spawn { .. } | Self::Sandbox { .. } | Self::ChildInternal(_) | Self::Io(_) => {
+                MediaErrorKind::Internal
+            }
         }
     }
 }

@@ -44,6 +44,10 @@ pub enum LimitName {
     MaxStreams,
     /// [`MediaLimits::max_packets`]
     MaxPackets,
+    /// [`ChildConfig::cpu_seconds`](super::sandbox::ChildConfig::cpu_seconds)
+    CpuSeconds,
+    /// [`ChildConfig::memory_bytes`](super::sandbox::ChildConfig::memory_bytes)
+    Memory,
 }
 
 impl std::fmt::Display for LimitName {
@@ -54,19 +58,35 @@ impl std::fmt::Display for LimitName {
             Self::MaxPixels => "max_pixels",
             Self::MaxStreams => "max_streams",
             Self::MaxPackets => "max_packets",
+            Self::CpuSeconds => "cpu_seconds",
+            Self::Memory => "memory",
         })
+    }
+}
+
+impl LimitName {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::MaxDurationS
+            | Self::MaxSidePx
+            | Self::MaxPixels
+            | Self::MaxStreams
+            | Self::MaxPackets => "the file has",
+            Self::CpuSeconds | Self::Memory => "decoding the file takes more than",
+        }
     }
 }
 
 /// A limit that was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[error("{limit} is {allowed}, the file has {actual}")]
+#[error("{limit} is {allowed}, {} {actual}", limit.verb())]
 pub struct LimitExceeded {
     /// Which.
     pub limit: LimitName,
     /// The configured value.
     pub allowed: f64,
-    /// What the file has or claims.
+    /// What the file has or claims; of processor time and memory, what decoding it had taken when
+    /// it was stopped.
     pub actual: f64,
 }
 

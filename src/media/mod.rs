@@ -8,6 +8,7 @@ pub mod decoder;
 pub mod error;
 pub mod limits;
 pub mod protocol;
+pub mod sandbox;
 
 pub use config::MediaConfig;
 pub use decoder::{Decoded, Decoder, OpenMedia};

@@ -19,6 +19,7 @@ mod chosen;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{LimitExceeded, MediaLimits};
+use super::sandbox::Walls;
 use crate::domain::frame::Picture;
 use crate::domain::media::MediaFacts;
 use crate::domain::plan::FramePlan;
@@ -33,6 +34,10 @@ pub const HEADER_BYTES: usize = 8;
 pub const FRAME_PREFIX_BYTES: usize = 24;
 /// Longest JSON payload in either direction.
 pub const MAX_JSON_BYTES: usize = 256 * 1024;
+/// Longest JSON payload of a message that holds no list.
+pub const MAX_SHORT_JSON_BYTES: usize = 8 * 1024;
+/// Longest name of a container, a codec or a colour.
+const MAX_NAME_BYTES: usize = 64;
 
 /// What a child message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +132,8 @@ pub struct Hello {
     pub program: String,
     /// FFmpeg's version string, such as `5.1.9-0+deb12u1`.
     pub ffmpeg: String,
+    /// The walls that it has built around itself.
+    pub walls: Walls,
 }
 
 /// A message to the child: a u32 little-endian length, then this as JSON.
@@ -266,8 +273,9 @@ impl Kind {
             Self::Frame => usize::try_from(limits.max_pixels.saturating_mul(3))
                 .unwrap_or(usize::MAX)
                 .saturating_add(FRAME_PREFIX_BYTES),
-            Self::Hello | Self::Facts | Self::Chosen | Self::Missed | Self::End | Self::Failure => {
-                MAX_JSON_BYTES
+            Self::Chosen => MAX_JSON_BYTES,
+            Self::Hello | Self::Facts | Self::Missed | Self::End | Self::Failure => {
+                MAX_SHORT_JSON_BYTES
             }
         }
     }
@@ -365,6 +373,43 @@ pub fn check_facts(facts: &MediaFacts, limits: &MediaLimits) -> Result<(), Proto
         .is_some_and(|rate| !rate.is_finite() || rate <= 0.0)
     {
         return Err(ProtocolError::Lie("facts with a frame rate that is none"));
+    }
+    if ![0, 90, 180, 270].contains(&facts.rotation_deg) {
+        return Err(ProtocolError::Lie("facts with a turn that is none"));
+    }
+    // A packet can hold a shown frame and one that is shown later.
+    if facts.frame_count > limits.max_packets.saturating_mul(2) {
+        return Err(ProtocolError::Lie("facts with more frames than packets"));
+    }
+    if !names(facts).all(is_name) {
+        return Err(ProtocolError::Lie("facts with a name that is none"));
+    }
+    Ok(())
+}
+
+fn names(facts: &MediaFacts) -> impl Iterator<Item = &str> {
+    let color = &facts.color;
+    let colors = [
+        &color.primaries,
+        &color.transfer,
+        &color.matrix,
+        &color.range,
+    ];
+    [&facts.container, &facts.video_codec]
+        .into_iter()
+        .chain(colors.into_iter().flatten())
+        .map(String::as_str)
+}
+
+/// True for a name as FFmpeg's tables have them: short, of plain characters.
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Checks that the chosen times lie within the video.
+pub fn check_times(chosen: &Chosen, facts: &MediaFacts) -> Result<(), ProtocolError> {
+    if chosen.times_s.iter().any(|time| *time > facts.duration_s) {
+        return Err(ProtocolError::Lie("a chosen time behind the video's end"));
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ use crate::domain::report::{MediaReport, ModelReport, Report, SCHEMA, Timings};
 use crate::domain::sampling::SamplingPlan;
 use crate::inference::registry::Selection;
 use crate::inference::{Model, Registry, Runtime};
+use crate::media::sandbox::Walls;
 use crate::media::{Decoder, MediaLimits};
 use crate::store::Upload;
 
@@ -64,6 +65,11 @@ impl Pipeline {
     /// Who may come in.
     pub fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// The walls around the decoder children.
+    pub fn walls(&self) -> &Walls {
+        self.decoder.walls()
     }
 
     /// The loaded models.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use jaga::media::limits::LimitExceeded;
+use jaga::media::limits::{LimitExceeded, LimitName};
 use jaga::media::protocol::{Failure, FailureReason};
 
 /// A fault that the server is told of. The detail is the child's own text, never the file's.
@@ -64,6 +64,33 @@ impl Fault {
 
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         Self::new(FailureReason::Internal, detail)
+    }
+
+    /// This fault, or the limit on memory where `ran_out` says that an allocation was refused and
+    /// the fault may come of it.
+    pub(crate) fn or_out_of_memory(self, ran_out: bool, memory_bytes: u64) -> Self {
+        let may_come_of_it = match self.reason {
+            FailureReason::UnsupportedFormat
+            | FailureReason::UnsupportedCodec
+            | FailureReason::NoVideoStream
+            | FailureReason::NoFrames
+            | FailureReason::Corrupt
+            | FailureReason::Internal => true,
+            FailureReason::Empty
+            | FailureReason::Encrypted
+            | FailureReason::Limit(_)
+            | FailureReason::Deadline => false,
+        };
+        if !(ran_out && may_come_of_it) {
+            return self;
+        }
+        let allowed = memory_bytes as f64;
+        LimitExceeded {
+            limit: LimitName::Memory,
+            allowed,
+            actual: allowed,
+        }
+        .into()
     }
 
     pub(crate) fn into_failure(self) -> Failure {

@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use rustix::fs::FileType;
+
 use crate::fault::{Fault, Stop};
 
 /// Bytes that are enough to tell an image by its signature.
@@ -21,13 +23,14 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(crate) fn new(file: File) -> Result<Self, Stop> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
+        // Not `File::metadata`: it asks by `statx`, which can name any file and is refused.
+        let stat = rustix::fs::fstat(&file)?;
+        if !FileType::from_raw_mode(stat.st_mode).is_file() {
             return Err(Fault::internal("the upload is not a regular file").into());
         }
         Ok(Self {
             file: Arc::new(file),
-            bytes: metadata.len(),
+            bytes: u64::try_from(stat.st_size).unwrap_or(0),
             position: 0,
         })
     }

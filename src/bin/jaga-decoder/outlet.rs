@@ -84,6 +84,11 @@ impl Outlet {
         self.sent.get(index).copied().unwrap_or(false)
     }
 
+    /// True while a chosen frame was not sent.
+    pub(crate) fn lacks_frames(&self) -> bool {
+        self.sent.contains(&false)
+    }
+
     /// Sends a miss for every chosen frame that was not sent, then the end mark.
     pub(crate) fn end(&mut self, packets_decoded: u64) -> Result<(), Stop> {
         for index in 0..self.sent.len() {

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::media::sandbox::Walls;
 
 /// The process answers.
 pub(super) async fn alive() -> Json<Value> {
@@ -26,6 +27,17 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, 
     Ok(Json(json!({
         "status": "ready",
         "models": models,
+        "sandbox": sandbox(pipeline.walls()),
         "requests_inside": pipeline.admission().inside(),
     })))
+}
+
+/// Which walls around a decoder child stand; the details are for `jaga doctor` and the log.
+fn sandbox(walls: &Walls) -> Value {
+    let layers: Map<String, Value> = walls
+        .each()
+        .into_iter()
+        .map(|(name, wall)| (name.to_owned(), wall.in_force.into()))
+        .collect();
+    json!({ "complete": walls.missing().is_none(), "layers": layers })
 }

@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::{self, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::Shared;
 use super::log::LastLine;
+use super::program::Program;
 use super::receiver::Receiver;
 use super::running::RunningChild;
 use crate::media::error::MediaError;
@@ -40,13 +40,14 @@ pub(super) struct WarmChild {
 
 impl WarmChild {
     /// Starts a child with nothing but its three standard streams.
-    pub(super) fn spawn(program: &Path) -> io::Result<Self> {
+    pub(super) fn spawn(program: &Program) -> io::Result<Self> {
         let (requests, stdin) = UnixStream::pair()?;
         let (output, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (log, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         // Unprivileged users have a quota of pipe pages; a small pipe is only slower.
         let _smaller = fcntl_setpipe_size(&output, PIPE_BYTES);
-        let process = Command::new(program)
+        let process = Command::new(&program.path)
+            .arg(&program.argument)
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(stdin)))
@@ -117,7 +118,8 @@ impl WarmChild {
             if header.kind != Kind::Hello {
                 return Err(not_hello(header.kind).into());
             }
-            check_hello(&running.payload(header).await?)?;
+            let hello = check_hello(&running.payload(header).await?)?;
+            running.accept(&hello)?;
         }
         Ok(running)
     }
@@ -171,12 +173,23 @@ fn not_hello(got: Kind) -> ProtocolError {
 }
 
 fn check_hello(payload: &[u8]) -> Result<Hello, ProtocolError> {
-    let hello: Hello = serde_json::from_slice(payload).map_err(|source| ProtocolError::Json {
-        kind: Kind::Hello,
-        source,
-    })?;
-    match hello.protocol {
-        VERSION => Ok(hello),
+    // Before the rest: another version's hello has another form.
+    let Versioned { protocol } = read_json(payload)?;
+    match protocol {
+        VERSION => read_json(payload),
         got => Err(ProtocolError::Version { got }),
     }
+}
+
+/// What a hello of any version has.
+#[derive(serde::Deserialize)]
+struct Versioned {
+    protocol: u32,
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, ProtocolError> {
+    serde_json::from_slice(payload).map_err(|source| ProtocolError::Json {
+        kind: Kind::Hello,
+        source,
+    })
 }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, BufReader};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 
@@ -13,6 +13,12 @@ use tokio::task::JoinHandle;
 const LINE_BYTES: usize = 400;
 /// Lines of one child that are logged; a hostile file can make FFmpeg write without end.
 const MOST_LINES: u32 = 20;
+/// Most that is read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes that are read as they come. A pause before each chunk beyond them holds a child that
+/// writes without end to some megabytes a second, and the server's work on them to nothing much.
+const FREE_BYTES: usize = 256 * 1024;
+const PAUSE: Duration = Duration::from_millis(10);
 /// How long the rest of a dead child's log may take to arrive.
 const SETTLE: Duration = Duration::from_millis(500);
 
@@ -49,30 +55,90 @@ impl Drop for LastLine {
     }
 }
 
-async fn read(pipe: pipe::Receiver, last: Arc<Mutex<String>>) {
-    let mut reader = BufReader::new(pipe);
-    let mut line = String::new();
-    let mut lines = 0;
-    while let Ok(byte) = reader.read_u8().await {
+async fn read(mut pipe: pipe::Receiver, last: Arc<Mutex<String>>) {
+    let mut lines = Lines::new(&last);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut total = 0_usize;
+    while let Ok(got @ 1..) = pipe.read(&mut chunk).await {
+        for byte in chunk.get(..got).unwrap_or_default() {
+            lines.take(*byte);
+        }
+        total = total.saturating_add(got);
+        if total > FREE_BYTES {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    lines.end();
+}
+
+/// Bytes on their way to lines, of which the last one is kept.
+struct Lines<'a> {
+    line: String,
+    count: u32,
+    last: &'a Mutex<String>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(last: &'a Mutex<String>) -> Self {
+        Self {
+            line: String::new(),
+            count: 0,
+            last,
+        }
+    }
+
+    fn take(&mut self, byte: u8) {
         match byte {
-            b'\n' => {
-                keep(&line, &last, &mut lines);
-                line.clear();
-            }
-            b' '..=b'~' if line.len() < LINE_BYTES => line.push(char::from(byte)),
+            b'\n' => self.end(),
+            b' '..=b'~' if self.line.len() < LINE_BYTES => self.line.push(char::from(byte)),
             _ => {}
         }
     }
-    keep(&line, &last, &mut lines);
+
+    fn end(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        self.count = self.count.saturating_add(1);
+        if self.count <= MOST_LINES {
+            tracing::debug!(target: "jaga::decoder_child", "{}", self.line);
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut self.line, &mut last);
+        self.line.clear();
+    }
 }
 
-fn keep(line: &str, last: &Mutex<String>, lines: &mut u32) {
-    if line.is_empty() {
-        return;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::pipe::{PipeFlags, pipe_with};
+    use std::io::Write;
+
+    async fn last_of(text: &[u8]) -> String {
+        let (log, child) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let mut last = LastLine::drain(log).unwrap();
+        let text = text.to_vec();
+        let writer = std::thread::spawn(move || {
+            std::fs::File::from(child).write_all(&text).unwrap();
+        });
+        let line = last.settle().await;
+        writer.join().unwrap();
+        line
     }
-    line.clone_into(&mut last.lock().unwrap_or_else(PoisonError::into_inner));
-    *lines = lines.saturating_add(1);
-    if *lines <= MOST_LINES {
-        tracing::debug!(target: "jaga::decoder_child", "{line}");
+
+    #[tokio::test]
+    async fn the_last_line_is_kept_cut_and_cleaned() {
+        assert_eq!(last_of(b"one\ntwo\n\n").await, "two");
+        assert_eq!(last_of(b"one\nno end").await, "no end");
+        assert_eq!(last_of(b"a\x1b[31mb\xff\x00c\n").await, "a[31mbc");
+        assert_eq!(last_of(&[b'x'; 10_000]).await.len(), LINE_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_read_slowly_and_its_lines_are_no_longer() {
+        let mut flood = b"noise\n".repeat(FREE_BYTES / 3);
+        flood.extend_from_slice(b"the end\n");
+        assert_eq!(last_of(&flood).await, "the end");
     }
 }

@@ -84,6 +84,7 @@ impl OpenMedia {
             child.send(&request, None)?;
             let chosen: Chosen = child.expect(Kind::Chosen, "chosen").await?;
             protocol::check_chosen(&chosen, plan)?;
+            protocol::check_times(&chosen, &self.facts)?;
             Ok::<_, MediaError>(chosen)
         });
         let chosen = chosen.await.map_err(|_| MediaError::Deadline)??;

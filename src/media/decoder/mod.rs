@@ -4,6 +4,8 @@
 //! is killed and reaped when its [`OpenMedia`] goes, however that happens.
 
 mod child;
+mod ending;
+mod examination;
 mod failure;
 mod log;
 mod media;
@@ -14,16 +16,20 @@ mod spawner;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
 use super::config::MediaConfig;
 use super::error::MediaError;
 use super::limits::MediaLimits;
-use super::protocol::Request;
+use super::protocol::{Hello, Request};
+use super::sandbox::{ChildConfig, SandboxMode, Walls};
 
+pub use examination::{Examination, examine};
 pub use media::{Decoded, OpenMedia};
 
+use program::Program;
 use spawner::Spawner;
 
 /// Most decoder threads of one child when the configuration leaves the number open.
@@ -42,28 +48,48 @@ struct Shared {
     spawner: Spawner,
     limits: MediaLimits,
     threads: u32,
-    ffmpeg_version: String,
+    mode: SandboxMode,
+    child: ChildConfig,
+    hello: Hello,
+    /// Children that were killed for a system call that they may not make.
+    violations: AtomicU64,
 }
 
 impl Decoder {
-    /// Starts a first child, checks that it speaks this program's protocol and fills the pool.
+    /// Starts a first child, checks that it speaks this program's protocol and is locked down as
+    /// `media.sandbox` asks, and fills the pool.
     pub fn start(config: &MediaConfig) -> Result<Self, MediaError> {
-        let program = program::find(config.decoder.as_deref())?;
-        let spawner = Spawner::start(program, config.warm_children)?;
+        let spawner = Spawner::start(Program::of(config)?, config.warm_children)?;
         let hello = spawner.first_hello()?;
+        check_walls(&hello.walls, config.sandbox)?;
+        warn_of_missing(&hello.walls);
         Ok(Self {
             shared: Arc::new(Shared {
                 spawner,
                 limits: config.limits,
                 threads: threads(config.decoder_threads),
-                ffmpeg_version: hello.ffmpeg,
+                mode: config.sandbox,
+                child: config.child,
+                hello,
+                violations: AtomicU64::new(0),
             }),
         })
     }
 
     /// Version of the FFmpeg that the child links.
     pub fn ffmpeg_version(&self) -> &str {
-        &self.shared.ffmpeg_version
+        &self.shared.hello.ffmpeg
+    }
+
+    /// The walls around the first child, as it said.
+    pub fn walls(&self) -> &Walls {
+        &self.shared.hello.walls
+    }
+
+    /// Children that were killed for a system call that they may not make, since the start. More
+    /// than zero wants a person's eyes: somebody may be attacking.
+    pub fn sandbox_violations(&self) -> u64 {
+        self.shared.violations.load(Ordering::Relaxed)
     }
 
     /// Hands an upload, a regular file, to a child and waits for its facts. `deadline` holds for
@@ -90,6 +116,23 @@ impl Decoder {
         tokio::time::timeout_at(deadline, open)
             .await
             .map_err(|_| MediaError::Deadline)?
+    }
+}
+
+/// Refuses a child without a wall that `mode` asks for. Every child is asked, not the first alone.
+fn check_walls(walls: &Walls, mode: SandboxMode) -> Result<(), MediaError> {
+    match (mode, walls.missing()) {
+        (SandboxMode::Required, Some(missing)) => Err(MediaError::Sandbox { missing }),
+        (SandboxMode::Required | SandboxMode::BestEffort, _) => Ok(()),
+    }
+}
+
+fn warn_of_missing(walls: &Walls) {
+    if let Some(missing) = walls.missing() {
+        tracing::warn!(
+            %missing,
+            "NOT ALL WALLS around the decoder child stand; media.sandbox is \"best-effort\""
+        );
     }
 }
 

@@ -3,14 +3,35 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::media::config::MediaConfig;
 use crate::media::error::MediaError;
+
+/// What is started as a child.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    pub(super) path: PathBuf,
+    /// Its one argument: what it may use, as JSON.
+    pub(super) argument: String,
+}
+
+impl Program {
+    /// The program that `config` means, with its argument.
+    pub(super) fn of(config: &MediaConfig) -> Result<Self, MediaError> {
+        let argument = serde_json::to_string(&config.child)
+            .map_err(|error| MediaError::ChildInternal(error.to_string()))?;
+        Ok(Self {
+            path: find(config.decoder.as_deref())?,
+            argument,
+        })
+    }
+}
 
 /// The program's name.
 const NAME: &str = "jaga-decoder";
 
 /// The configured program, or the one beside the running program, or (for test programs, which
 /// cargo puts one folder deeper) the one a folder up.
-pub(super) fn find(configured: Option<&Path>) -> Result<PathBuf, MediaError> {
+fn find(configured: Option<&Path>) -> Result<PathBuf, MediaError> {
     if let Some(program) = configured {
         // The child starts in another folder.
         return std::path::absolute(program).map_err(|source| MediaError::Spawn {

@@ -4,18 +4,20 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{self, ExitStatus};
+use std::process;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::de::DeserializeOwned;
 
 use super::Shared;
+use super::ending::Ending;
 use super::log::LastLine;
 use super::receiver::Receiver;
 use crate::media::error::MediaError;
-use crate::media::protocol::{Header, Kind, ProtocolError, Request};
+use crate::media::protocol::{Header, Hello, Kind, ProtocolError, Request};
 
 /// Looks at a child whose output ended, and the pause between two: it has a second to exit.
 const EXIT_LOOKS: u32 = 100;
@@ -53,6 +55,11 @@ impl RunningChild {
     /// The process id, for as long as it is not reaped.
     pub(super) fn id(&self) -> Option<u32> {
         self.process.as_ref().map(process::Child::id)
+    }
+
+    /// Refuses a child that is not locked down as it must be; no upload has reached it yet.
+    pub(super) fn accept(&self, hello: &Hello) -> Result<(), MediaError> {
+        super::check_walls(&hello.walls, self.shared.mode)
     }
 
     /// Sends a request. It is short and the socket empty, so this doesn't block.
@@ -149,7 +156,7 @@ impl RunningChild {
     /// The error that a failure message stands for.
     pub(super) async fn failure(&mut self, header: Header) -> MediaError {
         match self.json(header).await {
-            Ok(failure) => super::failure::error(&failure),
+            Ok(failure) => super::failure::error(&failure, &self.shared.limits, &self.shared.child),
             Err(error) => error,
         }
     }
@@ -159,19 +166,34 @@ impl RunningChild {
         if error.kind() != io::ErrorKind::UnexpectedEof {
             return MediaError::Io(error);
         }
-        let status = self.exit_status().await;
-        MediaError::ChildDied {
-            status: status.map_or_else(|| "output closed".to_owned(), |status| status.to_string()),
-            log: self.log.settle().await,
+        let pid = self.id();
+        let ending = self.ending().await;
+        let log = self.log.settle().await;
+        let Some(ending) = ending else {
+            return MediaError::ChildDied {
+                status: "output closed".to_owned(),
+                log,
+            };
+        };
+        let error = ending.error(&self.shared.child, log.clone());
+        if matches!(error, MediaError::SandboxViolation) {
+            self.shared.violations.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                pid,
+                log,
+                "sandbox_violation: a decoder child made a system call that it may not make and \
+                 was killed; its upload may be an attack"
+            );
         }
+        error
     }
 
     /// How it exited; `None` when it closed its output and lives on.
-    async fn exit_status(&mut self) -> Option<ExitStatus> {
+    async fn ending(&mut self) -> Option<Ending> {
         for _ in 0..EXIT_LOOKS {
-            match self.process.as_mut()?.try_wait() {
+            match Ending::of(self.process.as_mut()?) {
                 Ok(None) => tokio::time::sleep(EXIT_PAUSE).await,
-                Ok(status) => return status,
+                Ok(ending) => return ending,
                 Err(_) => return None,
             }
         }

@@ -1,7 +1,7 @@
 //! The thread that starts children and the thread that buries them.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process;
 use std::sync::mpsc;
 use std::thread;
@@ -9,6 +9,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use super::child::WarmChild;
+use super::program::Program;
 use crate::media::error::MediaError;
 use crate::media::protocol::Hello;
 
@@ -32,7 +33,7 @@ enum Order {
 
 impl Spawner {
     /// Starts both threads.
-    pub(super) fn start(program: PathBuf, warm: usize) -> Result<Self, MediaError> {
+    pub(super) fn start(program: Program, warm: usize) -> Result<Self, MediaError> {
         let (orders, incoming) = mpsc::channel();
         let (graves, dead) = mpsc::channel::<process::Child>();
         let fault = |source| MediaError::Spawn {
@@ -81,14 +82,14 @@ impl Spawner {
 
 /// What the spawner thread owns.
 struct Pool {
-    program: PathBuf,
+    program: Program,
     size: usize,
     warm: VecDeque<WarmChild>,
     graves: mpsc::Sender<process::Child>,
 }
 
 impl Pool {
-    fn new(program: PathBuf, size: usize, graves: mpsc::Sender<process::Child>) -> Self {
+    fn new(program: Program, size: usize, graves: mpsc::Sender<process::Child>) -> Self {
         Self {
             program,
             size,
@@ -155,9 +156,9 @@ impl Pool {
     }
 }
 
-fn spawn(program: &Path) -> Result<WarmChild, MediaError> {
+fn spawn(program: &Program) -> Result<WarmChild, MediaError> {
     WarmChild::spawn(program).map_err(|source| MediaError::Spawn {
-        program: program.to_owned(),
+        program: program.path.clone(),
         source,
     })
 }

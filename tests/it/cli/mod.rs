@@ -232,6 +232,13 @@ fn the_doctor_names_what_is_unusable() {
         out.contains("ok    decoder: FFmpeg ") && out.contains("ok    model tiny: CPU"),
         "{out}"
     );
+    for wall in ["limits", "no_new_privileges", "user", "landlock", "seccomp"] {
+        assert!(out.contains(&format!("ok    sandbox {wall}: ")), "{out}");
+    }
+    assert!(
+        out.contains("ok    sandbox self-test: 40 ways out tried, all closed"),
+        "{out}"
+    );
     let broken = shell
         .command(&["doctor"])
         .env("JAGA_RUNTIME__LIBRARY", "/nowhere.so")

@@ -1,4 +1,4 @@
 #!/bin/sh
 # The real child behind the symbolic link `NAME.real`; notes its process id first.
 echo $$ >>"$0.ids"
-exec "$0.real"
+exec "$0.real" "$@"

@@ -26,7 +26,11 @@ fn message(kind: Kind, payload: &[u8]) -> Vec<u8> {
 }
 
 fn hello(protocol: u32) -> Vec<u8> {
-    let json = format!(r#"{{"protocol":{protocol},"program":"0","ffmpeg":"fake"}}"#);
+    let wall = r#"{"in_force":true,"detail":"fake"}"#;
+    let json = format!(
+        r#"{{"protocol":{protocol},"program":"0","ffmpeg":"fake","walls":{{"limits":{wall},
+        "no_new_privileges":{wall},"user":{wall},"landlock":{wall},"seccomp":{wall}}}}}"#
+    );
     message(Kind::Hello, json.as_bytes())
 }
 
@@ -144,7 +148,12 @@ async fn an_honest_fake_is_believed() {
 
 #[tokio::test]
 async fn lies_are_protocol_errors_and_count_as_damage() {
-    let lies: [(&str, Vec<Vec<u8>>); 14] = [
+    let renamed = |name: &str| {
+        let fake = String::from_utf8(facts(2)[8..].to_vec()).unwrap();
+        message(Kind::Facts, fake.replacen("fake", name, 1).as_bytes())
+    };
+    let deep = ["[".repeat(4000), "]".repeat(4000)].concat();
+    let lies: [(&str, Vec<Vec<u8>>); 20] = [
         ("facts that break a limit", vec![facts(9000)]),
         ("chosen before facts", vec![chosen()]),
         ("facts twice", vec![facts(2), facts(2)]),
@@ -188,6 +197,31 @@ async fn lies_are_protocol_errors_and_count_as_damage() {
             vec![facts(2), chosen(), missed(0), missed(1), end(0, 2)],
         ),
         (
+            "a time behind the end",
+            vec![
+                facts(2),
+                message(Kind::Chosen, br#"{"times_s":[0.0,1.5],"missing":0}"#),
+            ],
+        ),
+        ("a name that goes on", vec![renamed(&"x".repeat(65))]),
+        ("a name of two lines", vec![renamed("x\\ny")]),
+        (
+            "facts as a list of lists",
+            vec![message(Kind::Facts, deep.as_bytes())],
+        ),
+        (
+            "facts that are nothing but long",
+            vec![message(Kind::Facts, &[b' '; 8193])],
+        ),
+        (
+            "another field",
+            vec![
+                facts(2),
+                chosen(),
+                message(Kind::Missed, br#"{"index":0,"more":1}"#),
+            ],
+        ),
+        (
             "a kind that is none",
             vec![facts(2), vec![99, 0, 0, 0, 0, 0, 0, 0]],
         ),
@@ -209,13 +243,15 @@ async fn lies_are_protocol_errors_and_count_as_damage() {
 
 #[tokio::test]
 async fn another_version_is_refused_at_the_start() {
-    let error = Fake::new(&[hello(protocol::VERSION + 1)], "stall")
+    // The first version's hello had no walls.
+    let first = br#"{"protocol":1,"program":"0","ffmpeg":"fake"}"#;
+    let error = Fake::new(&[message(Kind::Hello, first)], "stall")
         .start()
         .unwrap_err();
     assert!(
         matches!(
             error,
-            MediaError::Protocol(ProtocolError::Version { got }) if got == protocol::VERSION + 1
+            MediaError::Protocol(ProtocolError::Version { got: 1 })
         ),
         "{error}"
     );

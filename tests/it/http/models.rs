@@ -23,5 +23,7 @@ fn says_what_is_loaded_and_where_it_runs() {
     let ready: Value = server.get("/readyz").json().unwrap();
     assert_eq!(ready["models"][0]["provider"], "CPUExecutionProvider");
     assert_eq!(ready["requests_inside"], 0);
+    assert_eq!(ready["sandbox"]["complete"], true);
+    assert_eq!(ready["sandbox"]["layers"]["seccomp"], true);
     assert_eq!(server.get("/healthz").status(), 200);
 }

@@ -1,7 +1,7 @@
 //! The decoder of the video stream.
 
 use ffmpeg::codec::{self, threading};
-use ffmpeg::util::error::EAGAIN;
+use ffmpeg::util::error::{EAGAIN, ENOMEM};
 use ffmpeg::{Discard, Error, Packet, frame};
 use ffmpeg_next as ffmpeg;
 
@@ -9,6 +9,7 @@ use super::open::Opened;
 use super::raw;
 use crate::Terms;
 use crate::fault::{Fault, Stop};
+use crate::sandbox::memory;
 
 /// Receives each frame that comes out.
 pub(super) type OnFrame<'a> = dyn FnMut(&frame::Video) -> Result<(), Stop> + 'a;
@@ -41,9 +42,18 @@ impl Decoder {
         });
         let mut decoder = context.decoder();
         decoder.set_packet_time_base(stream.time_base());
-        let inner = decoder
-            .video()
-            .map_err(|error| Fault::corrupt(format!("the decoder can't start: {error}")))?;
+        let inner = decoder.video().map_err(|error| {
+            if matches!(
+                error,
+                Error::Other {
+                    errno: EAGAIN | ENOMEM
+                }
+            ) {
+                // No room for a thread's stack.
+                memory::note_refusal();
+            }
+            Fault::corrupt(format!("the decoder can't start: {error}"))
+        })?;
         Ok(Self {
             inner,
             skips_exactly: skips_exactly(opened.codec),

@@ -22,6 +22,7 @@ use ffmpeg_next as ffmpeg;
 
 use crate::fault::{Fault, Stop};
 
+pub(crate) use raw::use_up_memory;
 pub(crate) use video::Video;
 
 /// Readies FFmpeg; its version string.

@@ -298,3 +298,11 @@ pub(super) fn look(frame: &ffmpeg::frame::Video) -> FrameLook {
         }
     }
 }
+
+/// Allocates in FFmpeg until it gets nothing, for the self-test; false when `rounds` didn't suffice.
+#[allow(unsafe_code, reason = "FFmpeg's allocator, without the use")]
+pub(crate) fn use_up_memory(rounds: usize) -> bool {
+    const BYTES: usize = 16 << 20;
+    // SAFETY: takes a size; what it gives is leaked on purpose.
+    (0..rounds).any(|_| unsafe { ffi::av_malloc(BYTES) }.is_null())
+}
