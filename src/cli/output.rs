@@ -91,7 +91,7 @@ fn row(item: &Item<'_>) -> [String; 5] {
             report
                 .score
                 .map_or_else(|| "-".to_owned(), |p| format!("{:.3}", p.get())),
-            report.verdict.to_string(),
+            verdict(report),
             coverage(report),
             report.policy.action.clone(),
             file,
@@ -103,6 +103,15 @@ fn row(item: &Item<'_>) -> [String; 5] {
             "-".to_owned(),
             format!("{file}: {error}"),
         ],
+    }
+}
+
+/// With the reason where there is none.
+fn verdict(report: &Report) -> String {
+    let reason = report.models.iter().find_map(|model| model.reason);
+    match reason.filter(|_| report.score.is_none()) {
+        Some(reason) => format!("{} ({})", report.verdict, reason.name()),
+        None => report.verdict.to_string(),
     }
 }
 

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::head::Head;
 pub use external::ExternalTensor;
-pub(super) use external::{MAX_DEPTH, external_tensors};
+pub(super) use external::{MAX_DEPTH, MEMORY_TAG, external_tensors};
 pub use files::BundleFile;
 pub(super) use files::hexadecimal;
 pub use manifest::{FaceScore, FaceSection, InputKind, Status};
@@ -260,7 +260,8 @@ fn listed_weights(
     let mut places = BTreeMap::new();
     for weight in &weights {
         let place = graph.path.with_file_name(&weight.location);
-        let Some(file) = files.iter().find(|file| file.path == place) else {
+        let listed = files.iter().find(|file| file.path == place);
+        let Some(file) = listed.filter(|_| !weight.location.contains(MEMORY_TAG)) else {
             return Err(BundleError::Unlisted {
                 graph: graph.path.clone(),
                 tensor: weight.name.clone(),

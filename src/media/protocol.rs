@@ -15,16 +15,17 @@
 //! anything is allocated.
 
 mod chosen;
+mod facts;
 
 use serde::{Deserialize, Serialize};
 
 use super::limits::{LimitExceeded, MediaLimits};
 use super::sandbox::Walls;
 use crate::domain::frame::Picture;
-use crate::domain::media::MediaFacts;
 use crate::domain::plan::FramePlan;
 
-pub use chosen::{Chosen, ChosenStills, ChosenWindows, check_chosen};
+pub use chosen::{Chosen, ChosenStills, ChosenWindows, check_chosen, check_times};
+pub use facts::check_facts;
 
 /// Version that both sides must speak.
 pub const VERSION: u32 = 2;
@@ -36,8 +37,6 @@ pub const FRAME_PREFIX_BYTES: usize = 24;
 pub const MAX_JSON_BYTES: usize = 256 * 1024;
 /// Longest JSON payload of a message that holds no list.
 pub const MAX_SHORT_JSON_BYTES: usize = 8 * 1024;
-/// Longest name of a container, a codec or a colour.
-const MAX_NAME_BYTES: usize = 64;
 
 /// What a child message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +44,7 @@ const MAX_NAME_BYTES: usize = 64;
 pub enum Kind {
     /// JSON [`Hello`]: the child is linked, locked down and waits for an upload.
     Hello = 1,
-    /// JSON [`MediaFacts`].
+    /// JSON [`MediaFacts`](crate::domain::media::MediaFacts).
     Facts = 2,
     /// JSON [`Chosen`].
     Chosen = 3,
@@ -352,66 +351,6 @@ impl FrameHeader {
         }
         Ok(header)
     }
-}
-
-/// Checks that facts can be true under `limits`.
-pub fn check_facts(facts: &MediaFacts, limits: &MediaLimits) -> Result<(), ProtocolError> {
-    if limits.check_frame(facts.width, facts.height).is_err() {
-        return Err(ProtocolError::Lie(
-            "facts with a frame larger than the limits",
-        ));
-    }
-    if !(facts.duration_s.is_finite() && facts.duration_s >= 0.0)
-        || limits.check_duration(facts.duration_s).is_err()
-    {
-        return Err(ProtocolError::Lie(
-            "facts with a duration outside the limits",
-        ));
-    }
-    if facts
-        .frame_rate
-        .is_some_and(|rate| !rate.is_finite() || rate <= 0.0)
-    {
-        return Err(ProtocolError::Lie("facts with a frame rate that is none"));
-    }
-    if ![0, 90, 180, 270].contains(&facts.rotation_deg) {
-        return Err(ProtocolError::Lie("facts with a turn that is none"));
-    }
-    // A packet can hold a shown frame and one that is shown later.
-    if facts.frame_count > limits.max_packets.saturating_mul(2) {
-        return Err(ProtocolError::Lie("facts with more frames than packets"));
-    }
-    if !names(facts).all(is_name) {
-        return Err(ProtocolError::Lie("facts with a name that is none"));
-    }
-    Ok(())
-}
-
-fn names(facts: &MediaFacts) -> impl Iterator<Item = &str> {
-    let color = &facts.color;
-    let colors = [
-        &color.primaries,
-        &color.transfer,
-        &color.matrix,
-        &color.range,
-    ];
-    [&facts.container, &facts.video_codec]
-        .into_iter()
-        .chain(colors.into_iter().flatten())
-        .map(String::as_str)
-}
-
-/// True for a name as FFmpeg's tables have them: short, of plain characters.
-fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Checks that the chosen times lie within the video.
-pub fn check_times(chosen: &Chosen, facts: &MediaFacts) -> Result<(), ProtocolError> {
-    if chosen.times_s.iter().any(|time| *time > facts.duration_s) {
-        return Err(ProtocolError::Lie("a chosen time behind the video's end"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

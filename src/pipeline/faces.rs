@@ -84,17 +84,21 @@ pub(super) async fn find(
         if !wanted.contains(&place) {
             continue;
         }
-        let begin = Instant::now();
-        let faces = look(finder, &scaled).await?;
-        found.spent.faces = found.spent.faces.saturating_add(begin.elapsed());
-        let begin = Instant::now();
         let cutter = Cutter {
             scaled: Arc::clone(&scaled),
             finder: place,
             role: role.clone(),
             terms: terms.clone(),
         };
-        let (seen, parts) = tokio::task::spawn_blocking(move || cutter.cut(&faces)).await?;
+        let begin = Instant::now();
+        let faces = look(finder, &scaled).await?;
+        found.spent.faces = found.spent.faces.saturating_add(begin.elapsed());
+        let begin = Instant::now();
+        let cut = move || match faces {
+            Some(faces) => cutter.cut(&faces),
+            None => cutter.failed(),
+        };
+        let (seen, parts) = tokio::task::spawn_blocking(cut).await?;
         if let Some(slot) = found.seen.get_mut(place) {
             *slot = seen;
         }
@@ -109,20 +113,26 @@ pub(super) fn nowhere(role: &Role, terms: &Terms, reason: LeftOut) -> Vec<Part> 
     let groups = terms.views.groups.iter().enumerate();
     groups
         .filter(|(_, group)| group.view.cut.is_some() && role.wants(&group.view))
-        .map(|(place, group)| none(place, group, reason))
+        .map(|(place, group)| Part::none(place, group, reason))
         .collect()
 }
 
-/// The finder's faces in `scaled`. A picture that it has no usable answer on fails the request:
-/// unlike a model's, that would hide faces.
-async fn look(finder: &Arc<Finder>, scaled: &Arc<Scaled>) -> Result<Vec<Face>, InferenceError> {
+/// The finder's faces in `scaled`; none where it has no usable answer, which fails the frame. Any
+/// other fault is the server's and fails the request.
+async fn look(
+    finder: &Arc<Finder>,
+    scaled: &Arc<Scaled>,
+) -> Result<Option<Vec<Face>>, AnalyzeError> {
     let (own, picture) = (Arc::clone(finder), Arc::clone(scaled));
-    let input = tokio::task::spawn_blocking(move || own.prepare(&picture.picture))
-        .await
-        .map_err(|_| InferenceError::Closed {
-            model: finder.info().name.clone(),
-        })??;
-    Ok(finder.find(input).await?.faces)
+    let input = tokio::task::spawn_blocking(move || own.prepare(&picture.picture)).await??;
+    match finder.find(input).await {
+        Ok(found) => Ok(Some(found.faces)),
+        Err(error @ InferenceError::NoScore { .. }) => {
+            tracing::warn!(%error, "no faces looked for in a frame");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A picture in which faces are looked for and from which they are cut, and the way back to the
@@ -202,7 +212,7 @@ impl Cutter {
             };
             let mut parts: Vec<Part> = kept.iter().enumerate().filter_map(of).collect();
             if parts.is_empty() {
-                parts.push(none(place, group, LeftOut::NoFace));
+                parts.push(Part::none(place, group, LeftOut::NoFace));
             }
             parts
         });
@@ -218,6 +228,14 @@ impl Cutter {
             over_limit: u32::try_from(over.len()).unwrap_or(u32::MAX),
         };
         (seen, parts)
+    }
+
+    /// The same for a frame in which the finder has no answer.
+    fn failed(&self) -> (Seen, Vec<Part>) {
+        let parts = self
+            .groups()
+            .map(|(place, group, _)| Part::failed(place, group));
+        (Seen::default(), parts.collect())
     }
 
     fn groups(&self) -> impl Iterator<Item = (usize, &Group, &Cut)> {
@@ -244,7 +262,7 @@ impl Cutter {
         measures: &Measures,
     ) -> Part {
         if !cut.cropper.usable(face) {
-            return none(place, group, LeftOut::FaceTooSmall);
+            return Part::none(place, group, LeftOut::FaceTooSmall);
         }
         let left_out = self.terms.left_out(group, measures, None);
         let asked = left_out.iter().any(Option::is_none);
@@ -279,14 +297,4 @@ fn pixels(rect: Rect, sides: [u32; 2]) -> [u32; 4] {
         pixel((rect.x + rect.width).ceil(), width),
         pixel((rect.y + rect.height).ceil(), height),
     ]
-}
-
-/// A part that no member of the group is asked about.
-fn none(place: usize, group: &Group, reason: LeftOut) -> Part {
-    Part {
-        group: place,
-        face: None,
-        left_out: vec![Some(reason); group.members.len()],
-        pixels: None,
-    }
 }

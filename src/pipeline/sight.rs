@@ -57,6 +57,31 @@ pub(super) struct Part {
     pub(super) pixels: Option<Pixels>,
 }
 
+impl Part {
+    /// A frame of which nothing can be made for the group.
+    pub(super) fn failed(place: usize, group: &Group) -> Self {
+        Self {
+            group: place,
+            face: None,
+            left_out: vec![None; group.members.len()],
+            pixels: None,
+        }
+    }
+
+    /// A part that no member of the group is asked about.
+    pub(super) fn none(place: usize, group: &Group, reason: LeftOut) -> Self {
+        Self {
+            left_out: vec![Some(reason); group.members.len()],
+            ..Self::failed(place, group)
+        }
+    }
+
+    /// Whether a member is asked and there is nothing to ask it.
+    pub(super) fn has_failed(&self) -> bool {
+        self.pixels.is_none() && self.left_out.contains(&None)
+    }
+}
+
 /// Looks at a frame that is for `role`.
 pub(super) async fn look(
     framed: Framed,

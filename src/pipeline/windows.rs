@@ -10,7 +10,7 @@ use super::sight::{Part, Sight};
 use super::views::Group;
 use crate::domain::quality::LeftOut;
 use crate::domain::shots;
-use crate::domain::tracks::{FrameFaces, join};
+use crate::domain::tracks::{FrameFaces, Track, join};
 use crate::inference::Pixels;
 
 /// Frames whose parts wait for the rest of their windows, as a multiple of a window's length: a
@@ -52,6 +52,13 @@ struct Held {
     faces: FrameFaces,
     look: shots::Look,
     parts: Vec<Part>,
+}
+
+impl Held {
+    /// What there is of one of its faces, or of it as a whole.
+    fn part(&self, face: Option<usize>) -> Option<&Part> {
+        self.parts.iter().find(|part| part.face == face)
+    }
 }
 
 impl Assembly {
@@ -137,7 +144,7 @@ impl Assembly {
 
     /// Of whole pictures: the one part of each frame.
     fn whole(&self, window: usize, held: &[&Held]) -> Ready {
-        let parts: Vec<Option<&Part>> = held.iter().map(|held| held.parts.first()).collect();
+        let parts: Vec<Option<&Part>> = held.iter().map(|held| held.part(None)).collect();
         self.input(window, None, &parts)
     }
 
@@ -155,27 +162,34 @@ impl Assembly {
         let whole = tracks
             .iter()
             .filter(|track| track.members.len() == held.len());
-        let mut ready: Vec<Ready> = whole
-            .map(|track| {
-                let parts: Vec<Option<&Part>> = track
-                    .members
-                    .iter()
-                    .zip(held)
-                    .map(|(member, held)| {
-                        held.parts
-                            .iter()
-                            .find(|part| part.face == Some(member.face))
-                    })
-                    .collect();
-                let start = track.members.first().map(|member| member.face);
-                self.input(window, start, &parts)
-            })
+        let ready: Vec<Ready> = whole
+            .map(|track| self.of_track(window, track, held))
             .collect();
         if ready.is_empty() {
-            ready.push(Ready {
-                left_out: vec![Some(LeftOut::NoFace); self.members],
-                ..self.input(window, None, &[])
-            });
+            vec![self.of_nobody(window, held)]
+        } else {
+            ready
+        }
+    }
+
+    fn of_track(&self, window: usize, track: &Track, held: &[&Held]) -> Ready {
+        let members = track.members.iter().zip(held);
+        let parts: Vec<Option<&Part>> = members
+            .map(|(member, held)| held.part(Some(member.face)))
+            .collect();
+        let start = track.members.first().map(|member| member.face);
+        self.input(window, start, &parts)
+    }
+
+    /// Of no face: left out for what its frames say, else because no face is in all of them. It
+    /// failed where one of its frames did.
+    fn of_nobody(&self, window: usize, held: &[&Held]) -> Ready {
+        let parts: Vec<Option<&Part>> = held.iter().map(|held| held.part(None)).collect();
+        let mut ready = self.input(window, None, &parts);
+        if !parts.iter().flatten().any(|part| part.has_failed()) {
+            for reason in &mut ready.left_out {
+                reason.get_or_insert(LeftOut::NoFace);
+            }
         }
         ready
     }

@@ -40,6 +40,9 @@ pub(in crate::inference) fn external_tensors(model: &[u8]) -> Result<Vec<Externa
     Ok(found)
 }
 
+/// ONNX Runtime takes the offset of a weight with this in its location for an address in memory.
+pub(in crate::inference) const MEMORY_TAG: &str = "_ORT_MEM_ADDR_";
+
 /// Deepest nesting of subgraphs that is searched; deeper ones are refused.
 pub(in crate::inference) const MAX_DEPTH: usize = 16;
 

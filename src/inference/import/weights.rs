@@ -6,16 +6,13 @@ use std::path::{Component, Path, PathBuf};
 use super::error::ImportError;
 use super::graph_file::GraphFile;
 use super::source::{Source, is_graph};
-use crate::inference::bundle::{ExternalTensor, MANIFEST};
+use crate::inference::bundle::{ExternalTensor, MANIFEST, MEMORY_TAG};
 
 /// Most bytes of weights beside the graph, all files together.
 pub const MAX_WEIGHTS_BYTES: u64 = 16 << 30;
 
 /// Most files of weights; some exporters write one for each.
 const MAX_FILES: usize = 4096;
-
-/// With this in a location ONNX Runtime takes an offset for an address in its own memory.
-const MEMORY_TAG: &str = "_ORT_MEM_ADDR_";
 
 /// A file of weights.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ProtocolError;
+use crate::domain::media::MediaFacts;
 use crate::domain::plan::FramePlan;
 
 /// Which frames the plan came down to, before they are decoded.
@@ -104,6 +105,14 @@ fn mark(wanted: &mut [bool], indices: &[u32]) -> Result<(), ProtocolError> {
         *wanted
             .get_mut(index)
             .ok_or(ProtocolError::Lie("a chosen frame without a time"))? = true;
+    }
+    Ok(())
+}
+
+/// Checks that the chosen times lie within the video.
+pub fn check_times(chosen: &Chosen, facts: &MediaFacts) -> Result<(), ProtocolError> {
+    if chosen.times_s.iter().any(|time| *time > facts.duration_s) {
+        return Err(ProtocolError::Lie("a chosen time behind the video's end"));
     }
     Ok(())
 }

@@ -58,10 +58,15 @@ pub(crate) fn finder(models: &Path) {
 
 /// A model that looks at faces; `more` goes into its `[face]`.
 pub(crate) fn face(models: &Path, name: &str, more: &str) {
+    face_of(models, name, "red", more);
+}
+
+/// The same with a finder of one's own.
+pub(crate) fn face_of(models: &Path, name: &str, finder: &str, more: &str) {
     let sections = format!(
         "[input]\nkind = \"face\"\nname = \"x\"\nlayout = \"NCHW\"\n{NUMBERS}\
          [output]\nname = \"logit\"\nkind = \"logit\"\n{SCORES}\
-         [face]\nfinder = \"red\"\n{more}"
+         [face]\nfinder = \"{finder}\"\n{more}"
     );
     bundle(models, name, "logit_nchw.onnx", &sections);
 }

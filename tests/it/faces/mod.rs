@@ -3,6 +3,7 @@
 pub(crate) mod bundles;
 mod models;
 mod people;
+mod real;
 pub(crate) mod scene;
 mod windows;
 
