@@ -155,7 +155,18 @@ impl Pipeline {
         };
         let mut outputs = frames::score(media, chosen, &terms).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);
-        Ok(Seen { facts, outputs })
+        let finders = 0..request.views.finders.len();
+        let join = move || {
+            let people = finders.map(|finder| People::of(&outputs, finder));
+            let people = people.collect();
+            (outputs, people)
+        };
+        let (outputs, people) = tokio::task::spawn_blocking(join).await?;
+        Ok(Seen {
+            facts,
+            outputs,
+            people,
+        })
     }
 
     fn report(
@@ -165,14 +176,10 @@ impl Pipeline {
         seen: &Seen,
         since_upload: Duration,
     ) -> Result<Report, AnalyzeError> {
-        let finders = 0..request.views.finders.len();
-        let people: Vec<People> = finders
-            .map(|finder| People::of(&seen.outputs, finder))
-            .collect();
         let evidence = Evidence {
             outputs: &seen.outputs,
             views: &request.views,
-            people: &people,
+            people: &seen.people,
             duration_s: seen.facts.duration_s,
             frame_scores: request.frame_scores,
         };
@@ -215,6 +222,8 @@ impl Pipeline {
 struct Seen {
     facts: MediaFacts,
     outputs: Outputs,
+    /// By finder.
+    people: Vec<People>,
 }
 
 fn model_reports(

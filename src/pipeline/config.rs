@@ -40,7 +40,8 @@ pub struct FacesConfig {
     /// Longest side, in pixels, of the picture in which faces are looked for and from which they
     /// are cut; larger frames are scaled down to it.
     pub max_side: u32,
-    /// Faces that are looked at in one frame, the largest first.
+    /// Faces that are looked at in one frame, the largest first; 1..=64, as joining them to tracks
+    /// costs the cube.
     pub max_per_frame: usize,
 }
 
@@ -121,10 +122,10 @@ impl FacesConfig {
                 got: self.max_side.to_string(),
             });
         }
-        if !(1..=256).contains(&self.max_per_frame) {
+        if !(1..=64).contains(&self.max_per_frame) {
             return Err(ConfigError::Value {
                 key: "analysis.faces.max_per_frame",
-                expected: "1..=256",
+                expected: "1..=64",
                 got: self.max_per_frame.to_string(),
             });
         }

@@ -12,6 +12,7 @@ mod architecture;
 mod cli;
 mod clips;
 mod decoder;
+mod deployment;
 mod documents;
 mod faces;
 mod golden;
