@@ -15,6 +15,7 @@ mod decoder;
 mod documents;
 mod faces;
 mod golden;
+mod hostile;
 mod http;
 mod inference;
 mod media_files;
