@@ -16,6 +16,7 @@ mod deployment;
 mod documents;
 mod faces;
 mod golden;
+mod hostile;
 mod http;
 mod inference;
 mod media_files;

@@ -71,11 +71,11 @@ pub(super) fn open(upload: &Upload, terms: &Terms) -> Result<Opened, Stop> {
     }
     let mut probe = Probe::Headers;
     let mut input = demux(upload, terms.deadline, probe)?;
-    terms.limits.check_streams(input.nb_streams())?;
+    check_streams(&input, terms)?;
     if !headers_suffice(&input) {
         probe = Probe::Frames;
         input = demux(upload, terms.deadline, probe)?;
-        terms.limits.check_streams(input.nb_streams())?;
+        check_streams(&input, terms)?;
     }
     let stream = choose_stream(&input)?;
     let facts = raw::stream_facts(&input, stream)
@@ -102,6 +102,12 @@ pub(super) fn open(upload: &Upload, terms: &Terms) -> Result<Opened, Stop> {
         has_audio,
         time_base: rational,
     })
+}
+
+/// Programs count as streams: FFmpeg walks all of them for each table that it reads.
+fn check_streams(input: &Input, terms: &Terms) -> Result<(), Stop> {
+    let streams = input.nb_streams().max(raw::programs(input));
+    Ok(terms.limits.check_streams(streams)?)
 }
 
 /// True when the streams are described in full and every packet will have its own time.

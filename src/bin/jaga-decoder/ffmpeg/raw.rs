@@ -161,6 +161,13 @@ pub(super) fn claimed_duration_us(input: &Input) -> Option<i64> {
         .then_some(duration)
 }
 
+/// Programs that a transport stream announces.
+#[allow(unsafe_code, reason = "a field that the wrapper doesn't show")]
+pub(super) fn programs(input: &Input) -> u32 {
+    // SAFETY: the context lives as long as `input`.
+    unsafe { (*input.as_ptr()).nb_programs }
+}
+
 /// Drops every packet of a stream in the demuxer, or none.
 #[allow(unsafe_code, reason = "a field that the wrapper doesn't show")]
 pub(super) fn set_discard(input: &mut Input, index: usize, discard: bool) {

@@ -1,0 +1,5 @@
+//! Files and requests made to do harm, and faults of the machine: what is answered is what the
+//! documents promise, and the server goes on.
+
+mod corpus;
+mod witness;
