@@ -29,6 +29,17 @@ pub enum Lane {
     Backfill,
 }
 
+impl Lane {
+    /// Its name in configuration and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flagger => "flagger",
+            Self::Live => "live",
+            Self::Backfill => "backfill",
+        }
+    }
+}
+
 /// A validated policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {

@@ -3,26 +3,34 @@
 use std::any::Any;
 use std::time::Instant;
 
-use axum::extract::Request;
-use axum::http::HeaderValue;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::problem::Problem;
+use super::state::AppState;
+use crate::telemetry::metrics::Answered;
 
 const HEADER: &str = "x-request-id";
 const LONGEST_ID: usize = 64;
 
-/// Gives the request its id (the caller's, when it is one), runs it, writes the body of a problem
-/// and logs one line. Nothing of the upload, its name or the query is logged.
-pub(super) async fn around(request: Request, next: Next) -> Response {
-    let begin = Instant::now();
+/// Status and code in log and metrics of a request whose caller left before its answer.
+const LEFT: (u16, &str) = (499, "client_left");
+
+/// Gives the request its id (the caller's, when it is one), runs it, writes the body of a problem,
+/// logs one line and counts it. Neither log nor metrics get anything of the upload, its name, the
+/// path or the query.
+pub(super) async fn around(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let id = id_of(&request);
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
     let span = tracing::info_span!("request", id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut line = Line::begin(&state, &request, span.clone());
+    let mut response = next.run(request).instrument(span).await;
     let problem = response.extensions_mut().remove::<Problem>();
     let code = problem.as_ref().map_or("", Problem::code);
     if let Some(problem) = &problem {
@@ -38,10 +46,70 @@ pub(super) async fn around(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
-    let status = response.status().as_u16();
-    let elapsed_ms = begin.elapsed().as_millis();
-    span.in_scope(|| tracing::info!(%method, path, status, code, elapsed_ms, "answered"));
+    line.outcome = (response.status().as_u16(), code);
     response
+}
+
+/// The one line that a request has in the log, and its place in the metrics. Written when it goes,
+/// so that a request whose caller left has one too.
+struct Line {
+    state: AppState,
+    span: Span,
+    begin: Instant,
+    method: Method,
+    route: String,
+    outcome: (u16, &'static str),
+}
+
+impl Line {
+    fn begin(state: &AppState, request: &Request, span: Span) -> Self {
+        let matched = request.extensions().get::<MatchedPath>();
+        Self {
+            state: state.clone(),
+            span,
+            begin: Instant::now(),
+            method: request.method().clone(),
+            route: matched.map_or("unmatched", MatchedPath::as_str).to_owned(),
+            outcome: LEFT,
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let (elapsed, (status, code)) = (self.begin.elapsed(), self.outcome);
+        let (method, route) = (method_name(&self.method), self.route.as_str());
+        self.state.metrics().answered(&Answered {
+            route,
+            status,
+            code,
+            elapsed,
+        });
+        // As a whole number; one of 128 bits would be a string in JSON.
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.span
+            .in_scope(|| tracing::info!(method, route, status, code, elapsed_ms, "answered"));
+    }
+}
+
+/// A method that callers made up is none of ours to repeat.
+fn method_name(method: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::PATCH,
+        Method::OPTIONS,
+        Method::CONNECT,
+        Method::TRACE,
+    ];
+    if known.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
 }
 
 fn id_of(request: &Request) -> String {
@@ -59,16 +127,8 @@ fn id_of(request: &Request) -> String {
 }
 
 /// The answer to a handler that panicked.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the form that CatchPanicLayer asks for"
-)]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("unknown");
-    tracing::error!(panic = text, "a handler panicked");
+pub(super) fn panicked(_panic: Box<dyn Any + Send>) -> Response {
+    // The hook of `telemetry` has said where.
+    tracing::error!("a handler panicked");
     Problem::internal().into_response()
 }

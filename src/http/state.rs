@@ -9,6 +9,7 @@ use super::error;
 use super::problem::Problem;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
+use crate::telemetry::Metrics;
 
 /// Shared by all requests; cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,6 +22,7 @@ struct Shared {
     pipeline: OnceLock<Arc<Pipeline>>,
     draining: AtomicBool,
     spool: Spool,
+    metrics: Metrics,
     upload_timeout: Duration,
 }
 
@@ -32,6 +34,7 @@ impl AppState {
                 pipeline: OnceLock::new(),
                 draining: AtomicBool::new(false),
                 spool,
+                metrics: Metrics::default(),
                 upload_timeout: Duration::from_secs_f64(config.upload_timeout_s),
             }),
         }
@@ -58,6 +61,16 @@ impl AppState {
             return Err(error::draining());
         }
         self.shared.pipeline.get().ok_or_else(error::loading)
+    }
+
+    /// The pipeline once it is loaded, also while the server is shutting down.
+    pub fn loaded(&self) -> Option<&Arc<Pipeline>> {
+        self.shared.pipeline.get()
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// Where uploads go.

@@ -108,6 +108,7 @@ async fn spool<E: std::error::Error>(
             tracing::debug!(%error, "the body broke off");
             Problem::bad_request("The request's body broke off.")
         })?;
+        state.metrics().received(piece.len());
         // A closed channel means that the writer failed; its own error says why.
         if sender.send(piece).await.is_err() {
             break;

@@ -144,6 +144,11 @@ impl Finder {
         })
     }
 
+    /// Runs since it was loaded, warm-up aside.
+    pub fn runs(&self) -> u64 {
+        self.pool.runs()
+    }
+
     /// Pictures that wait for a session now.
     pub fn waiting(&self) -> usize {
         self.pool.waiting()

@@ -65,6 +65,17 @@ impl std::fmt::Display for LimitName {
 }
 
 impl LimitName {
+    /// Every limit, in order of declaration.
+    pub const ALL: [Self; 7] = [
+        Self::MaxDurationS,
+        Self::MaxSidePx,
+        Self::MaxPixels,
+        Self::MaxStreams,
+        Self::MaxPackets,
+        Self::CpuSeconds,
+        Self::Memory,
+    ];
+
     fn verb(self) -> &'static str {
         match self {
             Self::MaxDurationS

@@ -11,6 +11,6 @@ pub mod protocol;
 pub mod sandbox;
 
 pub use config::MediaConfig;
-pub use decoder::{Decoded, Decoder, OpenMedia};
+pub use decoder::{ChildCounts, ChildEnd, Decoded, Decoder, OpenMedia};
 pub use error::MediaError;
 pub use limits::MediaLimits;

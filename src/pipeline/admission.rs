@@ -16,6 +16,7 @@ pub struct Admission {
     room: Arc<Semaphore>,
     work: Arc<Semaphore>,
     size: usize,
+    places: usize,
     deadline_s: f64,
 }
 
@@ -63,6 +64,7 @@ impl Admission {
             room: Arc::new(Semaphore::new(size)),
             work: Arc::new(Semaphore::new(running)),
             size,
+            places: running,
             deadline_s: config.deadline_s,
         }
     }
@@ -96,6 +98,16 @@ impl Admission {
     /// Lets nobody in any more; those inside go on.
     pub fn close(&self) {
         self.room.close();
+    }
+
+    /// Requests that hold a place to work.
+    pub fn running(&self) -> usize {
+        self.places.saturating_sub(self.work.available_permits())
+    }
+
+    /// Requests that may be inside, and of these that may work, at the same time.
+    pub fn capacity(&self) -> (usize, usize) {
+        (self.size, self.places)
     }
 
     /// Requests inside, waiting or running.

@@ -14,6 +14,7 @@ use super::policies::Policies;
 use super::receipt::{Programs, receipt};
 use super::request::{Options, Request};
 use super::sight::Terms;
+use super::status::{self, Status};
 use super::views::Views;
 use crate::config::Config;
 use crate::domain::media::MediaFacts;
@@ -70,6 +71,22 @@ impl Pipeline {
     /// The walls around the decoder children.
     pub fn walls(&self) -> &Walls {
         self.decoder.walls()
+    }
+
+    /// What goes on inside now.
+    pub fn status(&self) -> Status {
+        Status {
+            onnxruntime: self.programs.onnxruntime.clone(),
+            ffmpeg: self.programs.ffmpeg.clone(),
+            admission: self.admission.clone(),
+            children: self.decoder.counts(),
+            walls: self
+                .walls()
+                .each()
+                .map(|(name, wall)| (name, wall.in_force)),
+            backbones: status::backbones(&self.models),
+            finders: status::finders(&self.models),
+        }
     }
 
     /// The loaded models.

@@ -13,6 +13,7 @@ mod receipt;
 pub mod request;
 mod sight;
 mod spent;
+pub mod status;
 mod views;
 mod windows;
 
@@ -20,3 +21,4 @@ pub use admission::{Admission, Permit};
 pub use analyze::Pipeline;
 pub use error::{AnalyzeError, AnalyzeErrorKind};
 pub use request::{Options, Request};
+pub use status::Status;

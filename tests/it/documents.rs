@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jaga::config::Config;
 use jaga::domain::policy::{DEFAULT_POLICY, Policy};
+use jaga::telemetry::metrics::{Kind, Name};
 use toml::Table;
 
 fn read(path: &str) -> String {
@@ -37,6 +38,21 @@ fn missing_keys(at: &str, every: &Table, documented: &Table) {
         if let (Some(every), Some(documented)) = (value.as_table(), found.as_table()) {
             missing_keys(&format!("{at}{key}."), every, documented);
         }
+    }
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let text = read("docs/operations.md");
+    for name in Name::ALL {
+        let shown = match name.kind() {
+            Kind::Counter => format!("`{}_total`", name.family()),
+            Kind::Gauge | Kind::Histogram => format!("`{}`", name.family()),
+        };
+        assert!(
+            text.contains(&shown),
+            "{shown} is not in docs/operations.md"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! One module a resource.
 
 mod health;
+mod metrics;
 mod models;
 mod score;
 
@@ -29,6 +30,7 @@ fn routes() -> Router<AppState> {
         .route("/v1/models", get(models::list))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
         .fallback(|| async {
             Problem::new(
                 StatusCode::NOT_FOUND,
@@ -50,7 +52,10 @@ fn routes() -> Router<AppState> {
 fn layered(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .layer(CatchPanicLayer::custom(middleware::panicked))
-        .layer(axum::middleware::from_fn(middleware::around))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            middleware::around,
+        ))
         .with_state(state)
 }
 

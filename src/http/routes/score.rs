@@ -21,8 +21,13 @@ pub(super) async fn score(
     let resolved = pipeline.request(&options, Lane::Live)?;
     let ticket = pipeline.admission().enter()?;
     let upload = upload::receive(&state, request).await?;
-    let permit = pipeline.admission().work(ticket).await?;
-    Ok(Json(pipeline.analyze(upload, &resolved, permit).await?))
+    let analyzed = async {
+        let permit = pipeline.admission().work(ticket).await?;
+        pipeline.analyze(upload, &resolved, permit).await
+    };
+    let analyzed = analyzed.await;
+    state.metrics().analyzed(Lane::Live, analyzed.as_ref());
+    Ok(Json(analyzed?))
 }
 
 /// Reads the query; an unknown key is an error, for it may be a misspelt one.

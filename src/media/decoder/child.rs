@@ -104,25 +104,34 @@ impl WarmChild {
 
     /// Puts the child to work: from here on it is read asynchronously, and it dies with the
     /// answer. Fails with [`MediaError::ChildDied`] when it had died while it was warm.
-    pub(super) async fn greet(self, shared: Arc<Shared>) -> Result<RunningChild, MediaError> {
+    pub(super) async fn greet(
+        self,
+        shared: Arc<Shared>,
+        deadline: tokio::time::Instant,
+    ) -> Result<RunningChild, MediaError> {
         let hello = self.hello;
         let mut running = RunningChild::new(
             self.process,
             self.requests,
             Receiver::new(self.output).map_err(MediaError::Io)?,
             LastLine::drain(self.log).map_err(MediaError::Io)?,
-            shared,
+            (shared, deadline),
         );
         if hello.is_none() {
-            let header = running.header().await?;
-            if header.kind != Kind::Hello {
-                return Err(not_hello(header.kind).into());
-            }
-            let hello = check_hello(&running.payload(header).await?)?;
-            running.accept(&hello)?;
+            let greeted = hear_hello(&mut running).await;
+            running.judged(greeted)?;
         }
         Ok(running)
     }
+}
+
+async fn hear_hello(running: &mut RunningChild) -> Result<(), MediaError> {
+    let header = running.header().await?;
+    if header.kind != Kind::Hello {
+        return Err(not_hello(header.kind).into());
+    }
+    let hello = check_hello(&running.payload(header).await?)?;
+    running.accept(&hello)
 }
 
 fn read_hello(output: &OwnedFd) -> Result<Vec<u8>, MediaError> {

@@ -46,8 +46,8 @@ impl OpenMedia {
         limits: MediaLimits,
         deadline: Instant,
     ) -> Result<Self, MediaError> {
-        let facts: MediaFacts = child.expect(Kind::Facts, "facts").await?;
-        protocol::check_facts(&facts, &limits)?;
+        let told = hear_facts(&mut child, &limits).await;
+        let facts = child.judged(told)?;
         Ok(Self {
             child: Some(child),
             limits,
@@ -87,7 +87,8 @@ impl OpenMedia {
             protocol::check_times(&chosen, &self.facts)?;
             Ok::<_, MediaError>(chosen)
         });
-        let chosen = chosen.await.map_err(|_| MediaError::Deadline)??;
+        let chosen = chosen.await.unwrap_or(Err(MediaError::Deadline));
+        let chosen = child.judged(chosen)?;
         self.child = Some(child);
         self.answered = vec![false; chosen.times_s.len()];
         self.chosen = chosen;
@@ -102,9 +103,11 @@ impl OpenMedia {
         }
         let mut child = self.lend()?;
         let next = tokio::time::timeout_at(self.deadline, self.read(&mut child)).await;
-        let next = next.map_err(|_| MediaError::Deadline)??;
+        let next = child.judged(next.unwrap_or(Err(MediaError::Deadline)))?;
         if next.is_some() {
             self.child = Some(child);
+        } else {
+            child.finished();
         }
         Ok(next)
     }
@@ -195,4 +198,13 @@ impl OpenMedia {
         }
         Ok(end)
     }
+}
+
+async fn hear_facts(
+    child: &mut RunningChild,
+    limits: &MediaLimits,
+) -> Result<MediaFacts, MediaError> {
+    let facts: MediaFacts = child.expect(Kind::Facts, "facts").await?;
+    protocol::check_facts(&facts, limits)?;
+    Ok(facts)
 }

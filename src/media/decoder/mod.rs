@@ -4,6 +4,7 @@
 //! is killed and reaped when its [`OpenMedia`] goes, however that happens.
 
 mod child;
+mod counts;
 mod ending;
 mod examination;
 mod failure;
@@ -16,7 +17,6 @@ mod spawner;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
@@ -26,9 +26,11 @@ use super::limits::MediaLimits;
 use super::protocol::{Hello, Request};
 use super::sandbox::{ChildConfig, SandboxMode, Walls};
 
+pub use counts::{ChildCounts, ChildEnd};
 pub use examination::{Examination, examine};
 pub use media::{Decoded, OpenMedia};
 
+use counts::Counters;
 use program::Program;
 use spawner::Spawner;
 
@@ -51,15 +53,16 @@ struct Shared {
     mode: SandboxMode,
     child: ChildConfig,
     hello: Hello,
-    /// Children that were killed for a system call that they may not make.
-    violations: AtomicU64,
+    counters: Arc<Counters>,
 }
 
 impl Decoder {
     /// Starts a first child, checks that it speaks this program's protocol and is locked down as
     /// `media.sandbox` asks, and fills the pool.
     pub fn start(config: &MediaConfig) -> Result<Self, MediaError> {
-        let spawner = Spawner::start(Program::of(config)?, config.warm_children)?;
+        let counters = Arc::new(Counters::default());
+        let program = Program::of(config)?;
+        let spawner = Spawner::start(program, config.warm_children, Arc::clone(&counters))?;
         let hello = spawner.first_hello()?;
         check_walls(&hello.walls, config.sandbox)?;
         warn_of_missing(&hello.walls);
@@ -71,7 +74,7 @@ impl Decoder {
                 mode: config.sandbox,
                 child: config.child,
                 hello,
-                violations: AtomicU64::new(0),
+                counters,
             }),
         })
     }
@@ -89,7 +92,12 @@ impl Decoder {
     /// Children that were killed for a system call that they may not make, since the start. More
     /// than zero wants a person's eyes: somebody may be attacking.
     pub fn sandbox_violations(&self) -> u64 {
-        self.shared.violations.load(Ordering::Relaxed)
+        self.counts().ended(ChildEnd::SandboxViolation)
+    }
+
+    /// Children that were started, and how those that are gone ended.
+    pub fn counts(&self) -> ChildCounts {
+        self.shared.counters.read()
     }
 
     /// Hands an upload, a regular file, to a child and waits for its facts. `deadline` holds for
@@ -105,7 +113,7 @@ impl Decoder {
             let mut dead = 0;
             let running = loop {
                 let child = self.shared.spawner.take().await?;
-                match child.greet(self.shared.clone()).await {
+                match child.greet(self.shared.clone(), deadline).await {
                     Err(MediaError::ChildDied { .. }) if dead < MOST_DEAD_CHILDREN => dead += 1,
                     other => break other?,
                 }

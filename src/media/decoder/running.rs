@@ -6,13 +6,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::Shared;
+use super::counts::Fate;
 use super::ending::Ending;
 use super::log::LastLine;
 use super::receiver::Receiver;
@@ -33,6 +34,9 @@ pub(super) struct RunningChild {
     log: LastLine,
     /// Keeps the spawner thread alive, with which the child would die.
     shared: Arc<Shared>,
+    deadline: Instant,
+    /// What is known of its end so far; counted when it goes.
+    fate: Option<Fate>,
 }
 
 impl RunningChild {
@@ -41,7 +45,7 @@ impl RunningChild {
         requests: UnixStream,
         receiver: Receiver,
         log: LastLine,
-        shared: Arc<Shared>,
+        (shared, deadline): (Arc<Shared>, Instant),
     ) -> Self {
         Self {
             process: Some(process),
@@ -49,7 +53,22 @@ impl RunningChild {
             receiver,
             log,
             shared,
+            deadline,
+            fate: None,
         }
+    }
+
+    /// Passes `result` on and notes an error as the child's end.
+    pub(super) fn judged<T>(&mut self, result: Result<T, MediaError>) -> Result<T, MediaError> {
+        if let Err(error) = &result {
+            self.fate = Some(Fate::of(error));
+        }
+        result
+    }
+
+    /// Notes that it has given all that was asked for.
+    pub(super) fn finished(&mut self) {
+        self.fate = Some(Fate::FINISHED);
     }
 
     /// The process id, for as long as it is not reaped.
@@ -177,7 +196,6 @@ impl RunningChild {
         };
         let error = ending.error(&self.shared.child, log.clone());
         if matches!(error, MediaError::SandboxViolation) {
-            self.shared.violations.fetch_add(1, Ordering::Relaxed);
             tracing::error!(
                 pid,
                 log,
@@ -203,6 +221,12 @@ impl RunningChild {
 
 impl Drop for RunningChild {
     fn drop(&mut self) {
+        let unsaid = if Instant::now() >= self.deadline {
+            Fate::DEADLINE
+        } else {
+            Fate::ABANDONED
+        };
+        self.shared.counters.ended(self.fate.unwrap_or(unsaid));
         if let Some(process) = self.process.take() {
             self.shared.spawner.bury(process);
         }

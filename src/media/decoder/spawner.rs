@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::sync::oneshot;
 
 use super::child::WarmChild;
+use super::counts::{Counters, Fate};
 use super::program::Program;
 use crate::media::error::MediaError;
 use crate::media::protocol::Hello;
@@ -33,7 +34,11 @@ enum Order {
 
 impl Spawner {
     /// Starts both threads.
-    pub(super) fn start(program: Program, warm: usize) -> Result<Self, MediaError> {
+    pub(super) fn start(
+        program: Program,
+        warm: usize,
+        counters: Arc<Counters>,
+    ) -> Result<Self, MediaError> {
         let (orders, incoming) = mpsc::channel();
         let (graves, dead) = mpsc::channel::<process::Child>();
         let fault = |source| MediaError::Spawn {
@@ -43,7 +48,16 @@ impl Spawner {
         let burying = graves.clone();
         thread::Builder::new()
             .name("decoder-spawner".to_owned())
-            .spawn(move || Pool::new(program, warm, burying).serve(&incoming))
+            .spawn(move || {
+                let pool = Pool {
+                    program,
+                    size: warm,
+                    warm: VecDeque::new(),
+                    graves: burying,
+                    counters,
+                };
+                pool.serve(&incoming);
+            })
             .map_err(fault)?;
         thread::Builder::new()
             .name("decoder-reaper".to_owned())
@@ -86,18 +100,10 @@ struct Pool {
     size: usize,
     warm: VecDeque<WarmChild>,
     graves: mpsc::Sender<process::Child>,
+    counters: Arc<Counters>,
 }
 
 impl Pool {
-    fn new(program: Program, size: usize, graves: mpsc::Sender<process::Child>) -> Self {
-        Self {
-            program,
-            size,
-            warm: VecDeque::new(),
-            graves,
-        }
-    }
-
     fn serve(mut self, orders: &mpsc::Receiver<Order>) {
         while let Ok(order) = orders.recv() {
             match order {
@@ -126,13 +132,14 @@ impl Pool {
                 return Ok(child);
             }
             tracing::warn!("a warm decoder child had died");
+            self.counters.ended(Fate::DIED);
             child.bury(&self.graves);
         }
-        spawn(&self.program)
+        self.spawn()
     }
 
     fn greet_first(&mut self) -> Result<Hello, MediaError> {
-        let mut child = spawn(&self.program)?;
+        let mut child = self.spawn()?;
         let hello = child.wait_for_hello();
         if hello.is_ok() {
             self.warm.push_back(child);
@@ -145,7 +152,7 @@ impl Pool {
     /// A failure is told to whoever needs a child next; trying again here would spin.
     fn refill(&mut self) {
         while self.warm.len() < self.size {
-            match spawn(&self.program) {
+            match self.spawn() {
                 Ok(child) => self.warm.push_back(child),
                 Err(error) => {
                     tracing::error!(error = %error, "can't refill the pool of decoder children");
@@ -154,11 +161,13 @@ impl Pool {
             }
         }
     }
-}
 
-fn spawn(program: &Program) -> Result<WarmChild, MediaError> {
-    WarmChild::spawn(program).map_err(|source| MediaError::Spawn {
-        program: program.path.clone(),
-        source,
-    })
+    fn spawn(&self) -> Result<WarmChild, MediaError> {
+        let child = WarmChild::spawn(&self.program).map_err(|source| MediaError::Spawn {
+            program: self.program.path.clone(),
+            source,
+        })?;
+        self.counters.started();
+        Ok(child)
+    }
 }

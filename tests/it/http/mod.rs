@@ -1,6 +1,10 @@
 //! Real requests to a real server.
 
+mod exposition;
 mod lifecycle;
+mod logs;
+mod metrics;
 mod models;
 mod problems;
+mod process;
 mod score;

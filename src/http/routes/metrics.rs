@@ -1,0 +1,22 @@
+//! `GET /metrics`.
+
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
+
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::telemetry::metrics::MEDIA_TYPE;
+
+/// Everything that is counted, as OpenMetrics text; also while models are loaded and while the
+/// server is shutting down.
+pub(super) async fn show(
+    State(state): State<AppState>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    let status = state.loaded().map(|pipeline| pipeline.status());
+    let text = state
+        .metrics()
+        .text(state.pipeline().is_ok(), status.as_ref())
+        .map_err(|_| Problem::internal())?;
+    Ok(([(CONTENT_TYPE, MEDIA_TYPE)], text))
+}

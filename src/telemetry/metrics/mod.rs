@@ -1,0 +1,266 @@
+//! Counters and histograms of one server, and what `/metrics` shows.
+//!
+//! What happens is recorded by the doors, with one function for each thing that can happen; what
+//! goes on inside the pipeline is read when somebody asks. So no layer below knows of Prometheus,
+//! and two servers in one process share nothing.
+
+mod labels;
+mod names;
+mod process;
+mod scrape;
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+use crate::domain::policy::Lane;
+use crate::domain::report::{FacesReport, ModelReport, Report, Timings};
+use crate::pipeline::{AnalyzeError, Status};
+
+pub use names::{Kind, Name};
+
+/// Media type of [`Metrics::text`]: the OpenMetrics text that Prometheus reads.
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper edges in seconds, from a request that is refused at once to the longest upload.
+const DURATION_EDGES: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+];
+
+/// A histogram of durations by some label.
+type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
+
+fn durations<L: Clone + std::hash::Hash + Eq>() -> Durations<L> {
+    Family::new_with_constructor(|| Histogram::new(DURATION_EDGES))
+}
+
+/// One answered request.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    /// The template of its route, such as `/v1/score`; never the path.
+    pub route: &'a str,
+    /// Of the answer.
+    pub status: u16,
+    /// Of the problem; empty when there was none.
+    pub code: &'static str,
+    /// From the request's head to the answer's head.
+    pub elapsed: Duration,
+}
+
+/// What one server counts. Cheap to record into from any thread.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<labels::Answer, Counter>,
+    request_durations: Durations<labels::Route>,
+    upload_bytes: Counter,
+    analyses: Family<labels::Analysis, Counter>,
+    stages: Durations<labels::Stage>,
+    inputs: Inputs,
+    faces: Faces,
+}
+
+/// By model.
+#[derive(Debug, Default)]
+struct Inputs {
+    planned: Family<labels::Model, Counter>,
+    decoded: Family<labels::Model, Counter>,
+    scored: Family<labels::Model, Counter>,
+    failed: Family<labels::Model, Counter>,
+    left_out: Family<labels::Reason, Counter>,
+}
+
+/// By finder.
+#[derive(Debug, Default)]
+struct Faces {
+    frames: Family<labels::Finder, Counter>,
+    found: Family<labels::Finder, Counter>,
+    over_limit: Family<labels::Finder, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            requests: Family::default(),
+            request_durations: durations(),
+            upload_bytes: Counter::default(),
+            analyses: Family::default(),
+            stages: durations(),
+            inputs: Inputs::default(),
+            faces: Faces::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let (inputs, faces) = (&self.inputs, &self.faces);
+        add(registry, Name::HttpRequests, &self.requests);
+        add(registry, Name::HttpRequestDuration, &self.request_durations);
+        add(registry, Name::UploadBytes, &self.upload_bytes);
+        add(registry, Name::Analyses, &self.analyses);
+        add(registry, Name::StageDuration, &self.stages);
+        add(registry, Name::InputsPlanned, &inputs.planned);
+        add(registry, Name::InputsDecoded, &inputs.decoded);
+        add(registry, Name::InputsScored, &inputs.scored);
+        add(registry, Name::InputsFailed, &inputs.failed);
+        add(registry, Name::InputsLeftOut, &inputs.left_out);
+        add(registry, Name::FinderFrames, &faces.frames);
+        add(registry, Name::FacesFound, &faces.found);
+        add(registry, Name::FacesOverLimit, &faces.over_limit);
+    }
+
+    /// A request has its answer.
+    pub fn answered(&self, answered: &Answered<'_>) {
+        let labels = labels::Answer {
+            route: answered.route.to_owned(),
+            status: answered.status,
+            code: answered.code,
+        };
+        self.requests.get_or_create(&labels).inc();
+        let route = labels::Route {
+            route: labels.route,
+        };
+        let duration = self.request_durations.get_or_create(&route);
+        duration.observe(answered.elapsed.as_secs_f64());
+    }
+
+    /// So many bytes of an upload arrived.
+    pub fn received(&self, bytes: usize) {
+        self.upload_bytes
+            .inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// A complete upload of `lane` has its report, or its error.
+    pub fn analyzed(&self, lane: Lane, result: Result<&Report, &AnalyzeError>) {
+        let outcome = match result {
+            Ok(report) => report.verdict.to_string(),
+            Err(error) => error.kind().code().to_owned(),
+        };
+        let lane = lane.name();
+        self.analyses
+            .get_or_create(&labels::Analysis { lane, outcome })
+            .inc();
+        if let Ok(report) = result {
+            self.spent(&report.timings_ms);
+            report.models.iter().for_each(|model| self.model(model));
+            report.faces.iter().for_each(|found| self.finder(found));
+        }
+    }
+
+    fn spent(&self, timings: &Timings) {
+        for (stage, ms) in [
+            ("spool", timings.spool),
+            ("decode", timings.decode),
+            ("preprocess", timings.preprocess),
+            ("faces", timings.faces),
+            ("queue", timings.queue),
+            ("inference", timings.inference),
+            ("total", timings.total),
+        ] {
+            let duration = self.stages.get_or_create(&labels::Stage { stage });
+            duration.observe(ms / 1000.0);
+        }
+    }
+
+    fn model(&self, model: &ModelReport) {
+        let (inputs, coverage) = (&self.inputs, model.coverage);
+        let labels = labels::Model {
+            model: model.name.clone(),
+            provider: model.provider.clone(),
+        };
+        for (family, count) in [
+            (&inputs.planned, coverage.planned),
+            (&inputs.decoded, coverage.decoded),
+            (&inputs.scored, coverage.scored),
+            (&inputs.failed, coverage.failed),
+        ] {
+            family.get_or_create(&labels).inc_by(count.into());
+        }
+        for (reason, count) in &model.left_out {
+            let labels = labels::Reason {
+                model: model.name.clone(),
+                reason: reason.name(),
+            };
+            let family = &inputs.left_out;
+            family.get_or_create(&labels).inc_by((*count).into());
+        }
+    }
+
+    fn finder(&self, found: &FacesReport) {
+        let labels = labels::Finder {
+            finder: found.finder.clone(),
+            provider: found.provider.clone(),
+        };
+        for (family, count) in [
+            (&self.faces.frames, found.frames),
+            (&self.faces.found, found.found),
+            (&self.faces.over_limit, found.over_limit),
+        ] {
+            family.get_or_create(&labels).inc_by(count.into());
+        }
+    }
+
+    /// Everything as OpenMetrics text: what was recorded, and what `status` says of a pipeline that
+    /// is loaded. `ready` is what `/readyz` would answer.
+    pub fn text(&self, ready: bool, status: Option<&Status>) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &scrape::registry(ready, status))?;
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+}
+
+/// Registers a metric under its name; the copy shares its values.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: Name, metric: &M) {
+    registry.register(name.family(), name.help(), metric.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_servers_share_nothing() {
+        let (one, other) = (Metrics::default(), Metrics::default());
+        one.received(7);
+        let line = "jaga_upload_bytes_total 7\n";
+        assert!(one.text(true, None).unwrap().contains(line));
+        assert!(!other.text(true, None).unwrap().contains(line));
+    }
+
+    #[test]
+    fn an_answer_is_counted_and_timed() {
+        let metrics = Metrics::default();
+        let answered = Answered {
+            route: "/v1/score",
+            status: 429,
+            code: "overloaded",
+            elapsed: Duration::from_millis(3),
+        };
+        metrics.answered(&answered);
+        metrics.answered(&answered);
+        metrics.analyzed(Lane::Live, Err(&AnalyzeError::Deadline { limit_s: 1.0 }));
+        let text = metrics.text(false, None).unwrap();
+        for line in [
+            "jaga_http_requests_total{route=\"/v1/score\",status=\"429\",code=\"overloaded\"} 2\n",
+            "jaga_http_request_duration_seconds_bucket{le=\"0.0025\",route=\"/v1/score\"} 0\n",
+            "jaga_http_request_duration_seconds_bucket{le=\"0.005\",route=\"/v1/score\"} 2\n",
+            "jaga_analyses_total{lane=\"live\",outcome=\"deadline_exceeded\"} 1\n",
+            "jaga_ready 0\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

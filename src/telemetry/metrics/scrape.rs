@@ -1,0 +1,161 @@
+//! What is read when somebody asks: the pipeline's state, and the process's.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::names::Name;
+use super::{labels, process};
+use crate::media::ChildCounts;
+use crate::pipeline::status::{Engine, Status};
+
+/// A gauge of whole and broken numbers.
+type Number = Gauge<f64, AtomicU64>;
+
+/// A registry for one answer.
+pub(super) fn registry(ready: bool, status: Option<&Status>) -> Registry {
+    let mut sheet = Sheet(Registry::default());
+    sheet.gauge(Name::Ready, f64::from(u8::from(ready)));
+    if let Some(status) = status {
+        sheet.admission(status);
+        sheet.engines(status);
+        sheet.children(&status.children);
+        sheet.facts(status);
+    }
+    sheet.process();
+    sheet.0
+}
+
+struct Sheet(Registry);
+
+impl Sheet {
+    fn gauge(&mut self, name: Name, value: f64) {
+        let gauge = Number::default();
+        gauge.set(value);
+        super::add(&mut self.0, name, &gauge);
+    }
+
+    fn gauges<L>(&mut self, name: Name, values: impl IntoIterator<Item = (L, f64)>)
+    where
+        L: EncodeLabelSet + Clone + Hash + Eq + Debug + Send + Sync + 'static,
+    {
+        let family = Family::<L, Number>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).set(value);
+        }
+        super::add(&mut self.0, name, &family);
+    }
+
+    fn counters<L>(&mut self, name: Name, values: impl IntoIterator<Item = (L, u64)>)
+    where
+        L: EncodeLabelSet + Clone + Hash + Eq + Debug + Send + Sync + 'static,
+    {
+        let family = Family::<L, Counter>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).inc_by(value);
+        }
+        super::add(&mut self.0, name, &family);
+    }
+
+    fn admission(&mut self, status: &Status) {
+        let admission = &status.admission;
+        // Read once each: one that moves on in between must not make the rest negative.
+        let (inside, running) = (admission.inside(), admission.running());
+        let (inside_limit, running_limit) = admission.capacity();
+        self.gauge(Name::RequestsInside, inside as f64);
+        self.gauge(Name::RequestsWaiting, inside.saturating_sub(running) as f64);
+        self.gauge(Name::RequestsRunning, running as f64);
+        self.gauge(Name::RequestsInsideLimit, inside_limit as f64);
+        self.gauge(Name::RequestsRunningLimit, running_limit as f64);
+    }
+
+    fn engines(&mut self, status: &Status) {
+        let backbone = |engine: &Engine| labels::Backbone {
+            models: engine.name.clone(),
+            provider: engine.provider,
+        };
+        let finder = |engine: &Engine| labels::Finder {
+            finder: engine.name.clone(),
+            provider: engine.provider.to_owned(),
+        };
+        self.group(
+            &status.backbones,
+            backbone,
+            [
+                Name::BackboneRuns,
+                Name::BackboneWaiting,
+                Name::BackboneSessions,
+            ],
+        );
+        self.group(
+            &status.finders,
+            finder,
+            [Name::FinderRuns, Name::FinderWaiting, Name::FinderSessions],
+        );
+    }
+
+    fn group<L>(
+        &mut self,
+        engines: &[Engine],
+        labels: impl Fn(&Engine) -> L,
+        [runs, waiting, sessions]: [Name; 3],
+    ) where
+        L: EncodeLabelSet + Clone + Hash + Eq + Debug + Send + Sync + 'static,
+    {
+        let number = |of: fn(&Engine) -> usize| {
+            let each = engines.iter();
+            each.map(|engine| (labels(engine), of(engine) as f64))
+                .collect::<Vec<_>>()
+        };
+        let counts = engines.iter().map(|engine| (labels(engine), engine.runs));
+        self.counters(runs, counts);
+        self.gauges(waiting, number(|engine| engine.waiting));
+        self.gauges(sessions, number(|engine| engine.sessions));
+    }
+
+    fn children(&mut self, counts: &ChildCounts) {
+        let started = [(labels::None {}, counts.started)];
+        self.counters(Name::DecoderChildrenStarted, started);
+        let ends = counts.ends.iter();
+        let ends = ends.map(|(end, count)| (labels::End { end: end.name() }, *count));
+        self.counters(Name::DecoderChildrenEnded, ends);
+        let limits = counts.limits.iter().map(|(limit, count)| {
+            let limit = limit.to_string();
+            (labels::Limit { limit }, *count)
+        });
+        self.counters(Name::DecoderLimits, limits);
+    }
+
+    fn facts(&mut self, status: &Status) {
+        let walls = status.walls.iter();
+        let walls =
+            walls.map(|(wall, stands)| (labels::Wall { wall }, f64::from(u8::from(*stands))));
+        self.gauges(Name::SandboxWall, walls);
+        let build = labels::Build {
+            version: env!("CARGO_PKG_VERSION"),
+            onnxruntime: status.onnxruntime.clone(),
+            ffmpeg: status.ffmpeg.clone(),
+        };
+        self.gauges(Name::Build, [(build, 1.0)]);
+    }
+
+    /// Nothing where `/proc` isn't there.
+    fn process(&mut self) {
+        let Some(usage) = process::usage() else {
+            return;
+        };
+        self.gauge(Name::ProcessMemory, usage.resident_bytes as f64);
+        self.gauge(Name::ProcessDescriptors, usage.descriptors as f64);
+        self.gauge(Name::ProcessThreads, usage.threads as f64);
+        let cpu = Counter::<f64, AtomicU64>::default();
+        cpu.inc_by(usage.cpu_s);
+        super::add(&mut self.0, Name::ProcessCpu, &cpu);
+        self.gauge(Name::ProcessStart, usage.start_s);
+    }
+}
