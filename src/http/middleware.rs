@@ -9,10 +9,26 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
+use super::error;
 use super::problem::Problem;
 
 const HEADER: &str = "x-request-id";
 const LONGEST_ID: usize = 64;
+
+/// Bytes of a path and query that are read.
+const URI_BYTES: usize = 8192;
+
+/// Refuses a request target that no caller needs.
+pub(super) async fn bounded(request: Request, next: Next) -> Response {
+    let bytes = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if bytes > URI_BYTES {
+        return error::uri_too_long(bytes, URI_BYTES).into_response();
+    }
+    next.run(request).await
+}
 
 /// Gives the request its id (the caller's, when it is one), runs it, writes the body of a problem
 /// and logs one line. Nothing of the upload, its name or the query is logged.

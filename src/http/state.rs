@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::config::ServerConfig;
 use super::error;
+use super::pace::UploadPace;
 use super::problem::Problem;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
@@ -22,6 +23,7 @@ struct Shared {
     draining: AtomicBool,
     spool: Spool,
     upload_timeout: Duration,
+    upload_pace: UploadPace,
 }
 
 impl AppState {
@@ -33,6 +35,7 @@ impl AppState {
                 draining: AtomicBool::new(false),
                 spool,
                 upload_timeout: Duration::from_secs_f64(config.upload_timeout_s),
+                upload_pace: UploadPace::new(config),
             }),
         }
     }
@@ -63,6 +66,11 @@ impl AppState {
     /// Where uploads go.
     pub fn spool(&self) -> &Spool {
         &self.shared.spool
+    }
+
+    /// Pace at which an upload has to arrive.
+    pub(super) fn upload_pace(&self) -> UploadPace {
+        self.shared.upload_pace
     }
 
     /// Time that an upload may take to arrive.
