@@ -1,6 +1,7 @@
 //! `jaga serve`
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,6 +16,7 @@ pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcom
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
+    allow_descriptors(config.server.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -46,4 +48,26 @@ pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcom
     // A model that is still being loaded is not waited for.
     runtime.shutdown_background();
     served.map(|()| Outcome::Done)
+}
+
+/// Descriptors for other things than connections: spool files, pipes of children, models.
+const SPARE_DESCRIPTORS: u64 = 512;
+
+/// Raises the soft limit on descriptors to the hard one, as each connection needs one.
+fn allow_descriptors(connections: u32) {
+    let held = getrlimit(Resource::Nofile);
+    let limit = Rlimit {
+        current: held.maximum,
+        maximum: held.maximum,
+    };
+    let raised = setrlimit(Resource::Nofile, limit).map_or(held.current, |()| held.maximum);
+    if let Some(descriptors) = raised
+        && descriptors < u64::from(connections).saturating_add(SPARE_DESCRIPTORS)
+    {
+        tracing::warn!(
+            descriptors,
+            connections,
+            "the limit on descriptors is low for server.max_connections"
+        );
+    }
 }

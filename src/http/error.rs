@@ -9,7 +9,7 @@ use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::store::StoreError;
 
 /// Seconds after which a caller that was turned away may try again.
-const RETRY_AFTER_S: u32 = 5;
+pub(super) const RETRY_AFTER_S: u32 = 5;
 
 impl From<AnalyzeError> for Problem {
     fn from(error: AnalyzeError) -> Self {
@@ -119,6 +119,43 @@ pub(super) fn loading() -> Problem {
 /// The server has been told to stop.
 pub(super) fn draining() -> Problem {
     AnalyzeError::Draining.into()
+}
+
+/// More connections than there may be.
+pub(super) fn too_many_connections() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "overloaded",
+        "Too many connections",
+        "The server has as many connections as it takes.",
+    )
+    .with("limit", "max_connections")
+    .retry_after(RETRY_AFTER_S)
+}
+
+/// A request target longer than is read.
+pub(super) fn uri_too_long(actual: usize, allowed: usize) -> Problem {
+    Problem::new(
+        StatusCode::URI_TOO_LONG,
+        "bad_request",
+        "The request can't be read",
+        format!("The request's path and query may have {allowed} bytes."),
+    )
+    .with("limit", "uri_bytes")
+    .with("allowed", allowed)
+    .with("actual", actual)
+}
+
+/// An upload that stays below the pace which `server.min_upload_bytes_per_s` asks for.
+pub(super) fn upload_too_slow(bytes_per_s: u32) -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "upload_timeout",
+        "The upload took too long",
+        format!("The upload must arrive at {bytes_per_s} bytes a second or more."),
+    )
+    .with("limit", "min_upload_bytes_per_s")
+    .with("allowed", bytes_per_s)
 }
 
 /// An upload that took too long to arrive.

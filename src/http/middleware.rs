@@ -9,12 +9,28 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, Span};
 
+use super::error;
 use super::problem::Problem;
 use super::state::AppState;
 use crate::telemetry::metrics::Answered;
 
 const HEADER: &str = "x-request-id";
 const LONGEST_ID: usize = 64;
+
+/// Bytes of a path and query that are read.
+const URI_BYTES: usize = 8192;
+
+/// Refuses a request target that no caller needs.
+pub(super) async fn bounded(request: Request, next: Next) -> Response {
+    let bytes = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if bytes > URI_BYTES {
+        return error::uri_too_long(bytes, URI_BYTES).into_response();
+    }
+    next.run(request).await
+}
 
 /// Status and code in log and metrics of a request whose caller left before its answer.
 const LEFT: (u16, &str) = (499, "client_left");

@@ -1,8 +1,10 @@
 //! The HTTP door: no scoring logic here.
 
 pub mod config;
+mod connections;
 mod error;
 mod middleware;
+mod pace;
 pub mod problem;
 mod routes;
 mod server;

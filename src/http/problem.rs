@@ -89,9 +89,14 @@ impl Problem {
         self.code
     }
 
-    /// The whole response for a request of this id.
-    pub fn render(&self, request_id: &str) -> Response {
-        let body = Body {
+    /// The body for a request of this id, as JSON.
+    pub fn body(&self, request_id: &str) -> Vec<u8> {
+        // Text and numbers always have a JSON form.
+        serde_json::to_vec(&self.parts(request_id)).unwrap_or_default()
+    }
+
+    fn parts<'a>(&'a self, request_id: &'a str) -> Body<'a> {
+        Body {
             kind: format!("urn:jaga:problem:{}", self.code),
             title: self.title,
             status: self.status.as_u16(),
@@ -99,8 +104,12 @@ impl Problem {
             code: self.code,
             request_id,
             facts: &self.facts,
-        };
-        let mut response = (self.status, Json(body)).into_response();
+        }
+    }
+
+    /// The whole response for a request of this id.
+    pub fn render(&self, request_id: &str) -> Response {
+        let mut response = (self.status, Json(self.parts(request_id))).into_response();
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,

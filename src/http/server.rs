@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
+use super::connections;
 use super::routes::router;
 use super::state::AppState;
 use crate::config::Config;
@@ -42,13 +43,9 @@ pub async fn run(
 ) -> Result<(), ServeError> {
     let state = AppState::new(&config.server, Spool::open(&config.data)?);
     let drain = Duration::from_secs_f64(config.server.drain_s);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = axum::serve(listener, router(state.clone()))
-        .with_graceful_shutdown(async move {
-            // A dropped sender stops the server as well.
-            let _ = stopped.await;
-        })
-        .into_future();
+    let (stop, stopped) = watch::channel(false);
+    let limits = config.server.clone();
+    let serving = connections::serve(listener, router(state.clone()), &limits, stopped);
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
     let loading = tokio::task::spawn_blocking(move || load(&config));
@@ -57,19 +54,17 @@ pub async fn run(
             state.set_pipeline(Arc::new(loaded??));
             tracing::info!("ready");
         }
-        ended = &mut serving => return Ok(ended?),
+        () = &mut serving => return Ok(()),
         () = &mut shutdown => return Ok(()),
     }
     tokio::select! {
-        ended = &mut serving => return Ok(ended?),
+        () = &mut serving => return Ok(()),
         () = &mut shutdown => {}
     }
     tracing::info!(drain_s = drain.as_secs_f64(), "shutting down");
     state.drain();
     drop(stop);
-    if let Ok(ended) = tokio::time::timeout(drain, serving).await {
-        ended?;
-    } else {
+    if tokio::time::timeout(drain, serving).await.is_err() {
         tracing::warn!("requests were still running when the time to drain was over");
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::config::ServerConfig;
 use super::error;
+use super::pace::UploadPace;
 use super::problem::Problem;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
@@ -24,6 +25,7 @@ struct Shared {
     spool: Spool,
     metrics: Metrics,
     upload_timeout: Duration,
+    upload_pace: UploadPace,
 }
 
 impl AppState {
@@ -36,6 +38,7 @@ impl AppState {
                 spool,
                 metrics: Metrics::default(),
                 upload_timeout: Duration::from_secs_f64(config.upload_timeout_s),
+                upload_pace: UploadPace::new(config),
             }),
         }
     }
@@ -76,6 +79,11 @@ impl AppState {
     /// Where uploads go.
     pub fn spool(&self) -> &Spool {
         &self.shared.spool
+    }
+
+    /// Pace at which an upload has to arrive.
+    pub(super) fn upload_pace(&self) -> UploadPace {
+        self.shared.upload_pace
     }
 
     /// Time that an upload may take to arrive.

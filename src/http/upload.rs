@@ -8,7 +8,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
-use super::error::upload_timeout;
+use super::error::{upload_timeout, upload_too_slow};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::pipeline::AnalyzeError;
@@ -23,6 +23,10 @@ const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 /// Spools the body of `request`: the file itself, or a form with one part named `file`.
 pub(super) async fn receive(state: &AppState, request: Request) -> Result<Upload, Problem> {
     let timeout = state.upload_timeout();
+    let pace = state.upload_pace();
+    let (head, body) = request.into_parts();
+    let (body, too_slow) = pace.keep(body);
+    let request = Request::from_parts(head, body);
     let receive = async {
         if is_form(request.headers()) {
             receive_form(state, request).await
@@ -32,9 +36,17 @@ pub(super) async fn receive(state: &AppState, request: Request) -> Result<Upload
             spool(state, declared, body.into_data_stream()).await
         }
     };
-    tokio::time::timeout(timeout, receive)
+    let received = tokio::time::timeout(timeout, receive)
         .await
-        .map_err(|_| upload_timeout(timeout.as_secs_f64()))?
+        .map_err(|_| upload_timeout(timeout.as_secs_f64()))?;
+    // To whoever reads the body, one that is given up looks like one that broke off.
+    received.map_err(|problem| {
+        if too_slow.is_set() {
+            upload_too_slow(pace.bytes_per_s())
+        } else {
+            problem
+        }
+    })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

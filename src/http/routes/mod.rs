@@ -52,6 +52,7 @@ fn routes() -> Router<AppState> {
 fn layered(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(axum::middleware::from_fn(middleware::bounded))
         .layer(axum::middleware::from_fn_with_state(
             state.clone(),
             middleware::around,

@@ -13,19 +13,19 @@ use crate::media_files::{have_ffmpeg, numbered};
 use crate::server::tiny_model;
 
 /// An environment with the tiny model alone.
-struct Shell {
+pub(crate) struct Shell {
     folder: TempDir,
     library: PathBuf,
 }
 
 impl Shell {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let (folder, library) = (tempfile::tempdir().unwrap(), library()?);
         tiny_model(&folder.path().join("models"));
         Some(Self { folder, library })
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jaga"));
         command
             .args(arguments)
@@ -40,7 +40,7 @@ impl Shell {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         read(&self.command(arguments).output().unwrap())
     }
 }

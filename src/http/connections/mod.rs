@@ -1,0 +1,212 @@
+//! Connections: how many there may be, how long one may be of no use, and how they end.
+//!
+//! HTTP/1.1 and HTTP/2 by prior knowledge on one port. A connection's task looks at its
+//! [`watch::Watch`] now and then; hyper's own timers would not see one that says nothing at all.
+
+mod stream;
+mod watch;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch as flag};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use self::stream::{Answer, Exchange, Watched};
+use self::watch::{Patience, Watch};
+use super::config::ServerConfig;
+use super::error;
+
+/// Bytes of a request line and its header lines together (HTTP/1.1); beyond it 431 without a body.
+const HEADER_BYTES: usize = 64 * 1024;
+/// Bytes of the header fields of a request (HTTP/2).
+const HEADER_LIST_BYTES: u32 = 64 * 1024;
+/// Requests at a time on one HTTP/2 connection.
+const STREAMS: u32 = 32;
+/// Streams that a client has opened and reset before they were looked at; one more ends the
+/// connection.
+const RESET_STREAMS: usize = 20;
+/// How often an HTTP/2 client is asked whether it is still there, and how long it has to answer.
+const PING: Duration = Duration::from_secs(20);
+/// Rest after the listener failed, as it does when descriptors run out.
+const REST: Duration = Duration::from_secs(1);
+
+/// Who sent a request: the address at the other end of its connection.
+#[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "limits by address are to come")]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Answers every connection of `listener` by `router` until `stop` says so or its sender is gone,
+/// then until all are done. Dropping the future ends them at once.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    config: &ServerConfig,
+    mut stop: flag::Receiver<bool>,
+) {
+    let door = Arc::new(Door {
+        router,
+        patience: Patience::new(config),
+        protocol: protocol(),
+        stop: stop.clone(),
+    });
+    let places = Arc::new(Semaphore::new(config.max_connections as usize));
+    let mut connections = JoinSet::new();
+    let mut full = false;
+    loop {
+        let accepted = tokio::select! {
+            () = stopped(&mut stop) => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                rest_after(&error).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            if !full {
+                tracing::warn!(
+                    max_connections = config.max_connections,
+                    "no more connections are taken"
+                );
+            }
+            full = true;
+            turn_away(&stream);
+            continue;
+        };
+        full = false;
+        let door = Arc::clone(&door);
+        connections.spawn(async move {
+            let _place = place;
+            // Small answers needn't wait for more of them.
+            let _ = stream.set_nodelay(true);
+            door.converse(stream, peer).await;
+        });
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Resolves once the server stops.
+async fn stopped(stop: &mut flag::Receiver<bool>) {
+    // A sender that is gone stops it as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn rest_after(error: &io::Error) {
+    let clients_own = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    );
+    if !clients_own {
+        tracing::error!(%error, "can't take a connection");
+        sleep(REST).await;
+    }
+}
+
+/// Says why, as far as the socket takes it at once, and closes.
+fn turn_away(stream: &TcpStream) {
+    let body = error::too_many_connections().body(&ulid::Ulid::generate().to_string());
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+         retry-after: {}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        error::RETRY_AFTER_S,
+        body.len()
+    );
+    let _ = stream.try_write(&[head.as_bytes(), &body].concat());
+}
+
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut protocol = auto::Builder::new(TokioExecutor::new());
+    protocol
+        .http1()
+        .timer(TokioTimer::new())
+        .max_buf_size(HEADER_BYTES)
+        // The watch has this time, for all of a connection.
+        .header_read_timeout(None);
+    protocol
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_header_list_size(HEADER_LIST_BYTES)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    protocol
+}
+
+/// What all connections share.
+struct Door {
+    router: Router,
+    patience: Patience,
+    protocol: auto::Builder<TokioExecutor>,
+    stop: flag::Receiver<bool>,
+}
+
+impl Door {
+    /// Answers one connection's requests until either side ends it.
+    async fn converse<S>(&self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let watch = Arc::new(Watch::new(self.patience, Instant::now()));
+        let service = {
+            let watch = Arc::clone(&watch);
+            let router = TowerToHyperService::new(self.router.clone());
+            service_fn(move |request| answer(router.clone(), request, peer, Arc::clone(&watch)))
+        };
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
+        let mut connection = pin!(self.protocol.serve_connection(io, service));
+        let (mut stop, mut stopping) = (self.stop.clone(), false);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error = &*error, "a connection broke off");
+                    }
+                    return;
+                }
+                () = stopped(&mut stop), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = sleep(self.patience.check_every()) => {
+                    if let Some(why) = watch.overdue(Instant::now()) {
+                        tracing::debug!(?why, "a connection was ended");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn answer(
+    router: TowerToHyperService<Router>,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+    watch: Arc<Watch>,
+) -> Result<Response<Answer>, std::convert::Infallible> {
+    let exchange = Exchange::begin(&watch, request.version() == Version::HTTP_2);
+    request.extensions_mut().insert(Peer(peer));
+    let response = router.call(request).await?;
+    Ok(response.map(|body| Answer::new(body, exchange)))
+}

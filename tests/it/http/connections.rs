@@ -1,0 +1,362 @@
+//! Clients that are slow, silent or many.
+
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+
+use crate::cli::Shell;
+use crate::server::{Server, eventually};
+
+const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: jaga\r\n\r\n";
+
+fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).unwrap()
+}
+
+/// All that comes until the server closes.
+fn rest(mut stream: TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    bytes
+}
+
+fn text(stream: TcpStream) -> String {
+    String::from_utf8(rest(stream)).unwrap()
+}
+
+/// One answer on a connection that stays open.
+fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).unwrap();
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(bytes) = line.to_lowercase().strip_prefix("content-length:") {
+            length = bytes.trim().parse().unwrap();
+        }
+        head += &line;
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    head + &String::from_utf8(body).unwrap()
+}
+
+#[test]
+fn silence_and_slow_header_lines_are_cut_off() {
+    let Some(server) = Server::start(|config| config.server.header_timeout_s = 0.3) else {
+        return;
+    };
+    assert_eq!(text(connect(server.address)), "", "a word was never said");
+    let mut slow = connect(server.address);
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").unwrap();
+    assert_eq!(text(slow), "");
+    // And between requests.
+    let mut second = connect(server.address);
+    assert!(ask(&mut second, ALIVE).starts_with("HTTP/1.1 200 "));
+    second.write_all(b"GET /heal").unwrap();
+    assert_eq!(text(second), "");
+    assert_eq!(server.get("/healthz").status(), 200);
+}
+
+#[test]
+fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
+    let Some(server) = Server::start(|config| config.server.idle_timeout_s = 0.5) else {
+        return;
+    };
+    let mut idle = connect(server.address);
+    for _ in 0..5 {
+        assert!(ask(&mut idle, ALIVE).starts_with("HTTP/1.1 200 "));
+    }
+    assert_eq!(text(idle), "");
+}
+
+#[test]
+fn one_connection_too_many_is_told_so_at_once() {
+    // One is the test's own client.
+    let Some(server) = Server::start(|config| {
+        config.server.max_connections = 3;
+        config.server.idle_timeout_s = 3600.0;
+    }) else {
+        return;
+    };
+    let mut held = [connect(server.address), connect(server.address)];
+    for stream in &mut held {
+        assert!(ask(stream, ALIVE).starts_with("HTTP/1.1 200 "));
+    }
+    let answer = text(connect(server.address));
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.to_lowercase().contains("retry-after: "), "{answer}");
+    assert!(answer.contains("\"code\":\"overloaded\""), "{answer}");
+    assert!(answer.contains("\"limit\":\"max_connections\""), "{answer}");
+    drop(held);
+    eventually("there is a place again", || {
+        let mut stream = connect(server.address);
+        stream.write_all(ALIVE).is_ok() && {
+            let mut first = [0; 12];
+            stream.read_exact(&mut first).is_ok() && &first == b"HTTP/1.1 200"
+        }
+    });
+}
+
+#[test]
+fn who_does_not_read_its_answers_is_cut_off() {
+    let Some(server) = Server::start(|config| config.server.pace_window_s = 0.5) else {
+        return;
+    };
+    let mut deaf = connect(server.address);
+    let many = b"GET /v1/models HTTP/1.1\r\nhost: jaga\r\n\r\n".repeat(1000);
+    // Answers fill the buffers of both sides, then the server reads no more and then it closes.
+    let error = loop {
+        if let Err(error) = deaf.write_all(&many) {
+            break error;
+        }
+    };
+    assert!(
+        [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()),
+        "{error}"
+    );
+    assert_eq!(server.get("/healthz").status(), 200);
+}
+
+#[test]
+fn targets_and_header_lines_are_bounded() {
+    let Some(server) = Server::start(|_| {}) else {
+        return;
+    };
+    let long = format!(
+        "GET /healthz?{} HTTP/1.1\r\nhost: j\r\n\r\n",
+        "a".repeat(8192)
+    );
+    let answer = ask(&mut connect(server.address), long.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 414 "), "{answer}");
+    assert!(answer.contains("\"limit\":\"uri_bytes\""), "{answer}");
+    let many = format!("GET /healthz HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(101));
+    let large = format!("GET /healthz HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(70_000));
+    for request in [many, large] {
+        let mut stream = connect(server.address);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 431");
+    }
+}
+
+#[test]
+fn an_upload_that_trickles_gives_its_place_back() {
+    let Some(server) = Server::start(|config| {
+        config.server.pace_window_s = 0.3;
+        config.server.min_upload_bytes_per_s = 1000;
+    }) else {
+        return;
+    };
+    for kind in ["", "content-type: multipart/form-data; boundary=x\r\n"] {
+        let mut slow = connect(server.address);
+        let head =
+            format!("POST /v1/score HTTP/1.1\r\nhost: j\r\n{kind}content-length: 9999\r\n\r\n--x");
+        slow.write_all(head.as_bytes()).unwrap();
+        let answer = text(slow);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("\"code\":\"upload_timeout\""), "{answer}");
+        assert!(
+            answer.contains("\"limit\":\"min_upload_bytes_per_s\""),
+            "{answer}"
+        );
+    }
+    assert_eq!((server.inside(), server.spooled()), (0, 0));
+}
+
+/// HTTP/2's begin: preface and settings, as pairs of number and value.
+fn http2(address: SocketAddr, settings: &[(u16, u32)]) -> TcpStream {
+    let mut stream = connect(address);
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .unwrap();
+    let payload: Vec<u8> = settings
+        .iter()
+        .flat_map(|(number, value)| [&number.to_be_bytes()[..], &value.to_be_bytes()].concat())
+        .collect();
+    stream.write_all(&frame(4, 0, 0, &payload)).unwrap();
+    stream
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// `GET /healthz`, complete.
+fn headers(stream: u32) -> Vec<u8> {
+    let block = [&b"\x82\x86\x04\x08/healthz\x41\x01j"[..]].concat();
+    frame(1, 0x5, stream, &block)
+}
+
+/// Kinds of the frames in `bytes`.
+fn kinds(mut bytes: &[u8]) -> Vec<u8> {
+    let mut kinds = Vec::new();
+    while let [a, b, c, kind, ..] = *bytes {
+        kinds.push(kind);
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        bytes = bytes.get(9 + length..).unwrap_or_default();
+    }
+    kinds
+}
+
+#[test]
+fn http_2_without_a_window_is_cut_off() {
+    let Some(server) = Server::start(|config| config.server.pace_window_s = 0.5) else {
+        return;
+    };
+    // SETTINGS_INITIAL_WINDOW_SIZE = 0: the server may send header frames and no data.
+    let mut deaf = http2(server.address, &[(4, 0)]);
+    deaf.write_all(&headers(1)).unwrap();
+    let kinds = kinds(&rest(deaf));
+    assert!(kinds.contains(&1), "header lines came: {kinds:?}");
+    assert!(!kinds.contains(&0), "data did not: {kinds:?}");
+}
+
+#[test]
+fn http_2_is_served_and_an_idle_connection_closed() {
+    let Some(server) = Server::start(|config| config.server.idle_timeout_s = 0.5) else {
+        return;
+    };
+    let mut client = http2(server.address, &[]);
+    client.write_all(&headers(1)).unwrap();
+    let bytes = rest(client);
+    assert!(kinds(&bytes).contains(&0));
+    let body = b"{\"status\":\"alive\"}";
+    assert!(bytes.windows(body.len()).any(|part| part == body));
+}
+
+#[test]
+fn http_2_streams_that_are_reset_at_once_end_the_connection() {
+    let Some(server) = Server::start(|_| {}) else {
+        return;
+    };
+    let mut flood = http2(server.address, &[]);
+    let mut bytes = Vec::new();
+    for stream in (1..2000).step_by(2) {
+        bytes.extend(headers(stream));
+        bytes.extend(frame(3, 0, stream, &8_u32.to_be_bytes()));
+    }
+    // The server may close before all is written.
+    let _ = flood.write_all(&bytes);
+    let mut seen = Vec::new();
+    let _ = flood.read_to_end(&mut seen);
+    let answers = kinds(&seen).iter().filter(|kind| **kind == 1).count();
+    assert!(answers < 1000, "{answers} of 1000 were answered");
+    assert_eq!(server.get("/healthz").status(), 200);
+}
+
+/// A server in a process of its own, and its address.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    fn start(shell: &Shell, variables: &[(&str, &str)]) -> Self {
+        let mut command = shell.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.envs(variables.iter().copied());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.env("NO_COLOR", "1").spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut address = None;
+        loop {
+            let mut line = String::new();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
+            if let Some((_, found)) = line.split_once("address=") {
+                address = found.trim().parse().ok();
+            }
+            if line.trim_end().ends_with(" ready") {
+                break;
+            }
+        }
+        // A log that nobody reads would fill its pipe and hold the server up.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self {
+            child,
+            address: address.unwrap(),
+        }
+    }
+
+    fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+        let figure = line.unwrap().trim().trim_end_matches(" kB");
+        figure.parse().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// `JAGA_TEST_IDLE_CONNECTIONS` asks for more than the 2,000 of an ordinary run.
+#[test]
+fn thousands_of_idle_connections_leave_nothing_behind() {
+    let Some(shell) = Shell::new() else { return };
+    let wanted = std::env::var("JAGA_TEST_IDLE_CONNECTIONS");
+    let wanted: usize = wanted.map_or(2000, |count| count.parse().unwrap());
+    let held = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: held.maximum,
+        maximum: held.maximum,
+    };
+    setrlimit(Resource::Nofile, all).unwrap();
+    let most = held
+        .maximum
+        .map_or(usize::MAX, |most| usize::try_from(most).unwrap());
+    let count = wanted.min(most.saturating_sub(500));
+    let server = Process::start(
+        &shell,
+        &[
+            ("JAGA_SERVER__MAX_CONNECTIONS", "20000"),
+            ("JAGA_SERVER__HEADER_TIMEOUT_S", "3600"),
+            ("JAGA_SERVER__IDLE_TIMEOUT_S", "3600"),
+        ],
+    );
+    let mut probe = connect(server.address);
+    assert!(ask(&mut probe, ALIVE).starts_with("HTTP/1.1 200 "));
+    let (descriptors, before) = (server.descriptors(), server.resident_kib());
+    let mut kib = Vec::new();
+    for round in 0..2 {
+        let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(server.address)).collect();
+        for stream in idle.iter_mut().step_by(2) {
+            assert!(ask(stream, ALIVE).starts_with("HTTP/1.1 200 "));
+        }
+        eventually("all are open", || {
+            server.descriptors() >= descriptors + count
+        });
+        assert!(ask(&mut probe, ALIVE).starts_with("HTTP/1.1 200 "));
+        kib.push(server.resident_kib());
+        drop(idle);
+        eventually("all are closed", || server.descriptors() <= descriptors);
+        eprintln!(
+            "round {round}: {count} connections, {before} KiB before, {} with them, {} after",
+            kib[round],
+            server.resident_kib()
+        );
+    }
+    // 64 KiB each would be a buffer that grew for nothing; the second round needs no more.
+    let each = kib[0].saturating_sub(before) / count as u64;
+    assert!(each < 64, "{each} KiB a connection");
+    assert!(kib[1] < kib[0] + kib[0] / 5, "{kib:?}");
+}
