@@ -2,4 +2,8 @@
 //! documents promise, and the server goes on.
 
 mod corpus;
+mod faults;
+mod mutants;
+mod requests;
+mod service;
 mod witness;
