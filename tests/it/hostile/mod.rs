@@ -4,6 +4,7 @@
 mod corpus;
 mod faults;
 mod mutants;
+mod properties;
 mod requests;
 mod service;
 mod witness;
