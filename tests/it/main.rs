@@ -20,4 +20,5 @@ mod hostile;
 mod http;
 mod inference;
 mod media_files;
+mod random;
 mod server;

@@ -5,7 +5,6 @@ mod encoders;
 mod faults;
 mod lifecycle;
 mod linking;
-mod mutants;
 mod nested;
 mod picture;
 pub(crate) mod protocol;

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jaga::media::sandbox::ChildConfig;
 
+use super::service::{Answer, Service, score_head};
 use super::witness::{Seen, witness};
-use crate::decoder::{keyframe, uniform};
+use crate::decoder::keyframe;
 use crate::inference::support::root;
 use crate::media_files::{have_ffmpeg, made};
 
@@ -116,19 +117,15 @@ pub(crate) fn on_two_threads<'a, T: Sync, R: Send>(
     })
 }
 
-fn look(path: &Path, number: usize) -> Seen {
-    let plan = if number.is_multiple_of(2) {
-        uniform(5)
-    } else {
-        keyframe(5)
-    };
-    witness(path, &plan.into(), &ChildConfig::default())
+/// As a server asks when a request names no plan.
+fn look(path: &Path) -> Seen {
+    witness(path, &keyframe(16).into(), &ChildConfig::default())
 }
 
 #[test]
 fn each_case_ends_as_its_row_says_within_its_bounds() {
     let cases = cases();
-    let looked = on_two_threads(&cases, |case| (case, look(&case.path, case.name.len())));
+    let looked = on_two_threads(&cases, |case| (case, look(&case.path)));
     let mut wrong = Vec::new();
     for (case, seen) in &looked {
         eprintln!(
@@ -153,4 +150,77 @@ fn each_case_ends_as_its_row_says_within_its_bounds() {
         wrong.len(),
         looked.len()
     );
+}
+
+/// Largest case that is sent through the whole server.
+const MOST_SENT_BYTES: u64 = 8 << 20;
+
+/// Of the files that are cut, each fifth one; of the others those that are no huge upload.
+fn sample() -> Vec<Case> {
+    let mut cut = 0_usize;
+    let mut wanted = |case: &Case| {
+        cut += usize::from(case.name.starts_with("cut-"));
+        let fifth = !case.name.starts_with("cut-") || cut.is_multiple_of(5);
+        fifth && fs::metadata(&case.path).unwrap().len() <= MOST_SENT_BYTES
+    };
+    let mut cases = cases();
+    cases.retain(|case| wanted(case));
+    cases
+}
+
+fn code((status, body): &Answer) -> String {
+    match status {
+        200 => "scored".to_owned(),
+        _ => body["code"].as_str().unwrap_or("none").to_owned(),
+    }
+}
+
+#[test]
+fn the_server_goes_on_after_each_case_and_holds_nothing_more() {
+    let cases = sample();
+    let Some(service) = Service::start(&[]).filter(|_| !cases.is_empty()) else {
+        return;
+    };
+    let good = fs::read(FOLDER.join("seed.mp4")).unwrap();
+    let score = || service.score(&good).1["score"].as_f64().unwrap();
+    let (first, before) = (score(), service.holdings());
+    let wrong: Vec<_> = on_two_threads(&cases, |case| {
+        let answer = service.score(&fs::read(&case.path).unwrap());
+        (!case.allows(&code(&answer))).then(|| (&case.name, answer.0, code(&answer)))
+    })
+    .into_iter()
+    .flatten()
+    .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {}: {wrong:#?}",
+        wrong.len(),
+        cases.len()
+    );
+    service.settles(before);
+    assert!((score() - first).abs() < f64::EPSILON, "the same score");
+    let log = service.log();
+    for word in [
+        "panicked",
+        "request failed",
+        "sandbox_violation",
+        "had died",
+    ] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+    eprintln!(
+        "{} cases, {:?}, {} MiB",
+        cases.len(),
+        service.holdings(),
+        service.resident_bytes() >> 20
+    );
+}
+
+#[test]
+fn a_file_of_10_gb_is_refused_by_its_length() {
+    let Some(service) = Service::start(&[]) else {
+        return;
+    };
+    let answer = service.exchange(score_head(10_000_000_000, "").as_bytes());
+    assert_eq!((answer.0, code(&answer).as_str()), (413, "too_large"));
 }

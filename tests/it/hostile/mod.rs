@@ -2,4 +2,9 @@
 //! documents promise, and the server goes on.
 
 mod corpus;
+mod faults;
+mod mutants;
+mod properties;
+mod requests;
+mod service;
 mod witness;

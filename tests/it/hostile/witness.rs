@@ -27,10 +27,9 @@ pub(crate) struct Seen {
     pub(crate) words: String,
     /// Processor time of the child, its start included.
     pub(crate) cpu_s: f64,
-    /// Most memory that it had at once.
+    /// Most memory that it had at once; never below what this process had when it started the
+    /// child, as the kernel counts that in.
     pub(crate) peak_bytes: u64,
-    /// Bytes of pictures that it sent.
-    pub(crate) sent_bytes: u64,
     pub(crate) status: ExitStatus,
 }
 
@@ -42,6 +41,10 @@ impl Seen {
 }
 
 /// Has a child of its own decode `path` under the default limits, locked down as the server's are.
+#[allow(
+    clippy::zombie_processes,
+    reason = "`wait` reaps it, and gets its usage"
+)]
 pub(crate) fn witness(path: &Path, plan: &FramePlan, child: &ChildConfig) -> Seen {
     let (requests, stdin) = UnixStream::pair().unwrap();
     let mut process = Command::new(env!("CARGO_BIN_EXE_jaga-decoder"))
@@ -64,17 +67,16 @@ pub(crate) fn witness(path: &Path, plan: &FramePlan, child: &ChildConfig) -> See
         Some(&upload.into()),
     );
     let plan = Request::Plan { plan: plan.clone() };
-    let (mut code, mut words, mut sent_bytes) = ("corrupt_media", String::new(), 0);
+    let (mut code, mut words) = ("corrupt_media", String::new());
     while let Some((kind, payload)) = message(&mut output) {
         match kind {
             Kind::Facts => send(&requests, &plan, None),
-            Kind::Frame => sent_bytes += payload.len() as u64,
             Kind::End => code = "scored",
             Kind::Failure => {
                 let failure: Failure = serde_json::from_slice(&payload).unwrap();
                 (code, words) = (code_of(failure.reason), failure.detail);
             }
-            Kind::Hello | Kind::Chosen | Kind::Missed => {}
+            Kind::Hello | Kind::Chosen | Kind::Frame | Kind::Missed => {}
         }
     }
     drop(requests);
@@ -87,7 +89,6 @@ pub(crate) fn witness(path: &Path, plan: &FramePlan, child: &ChildConfig) -> See
         words,
         cpu_s,
         peak_bytes,
-        sent_bytes,
         status,
     }
 }
