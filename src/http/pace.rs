@@ -50,8 +50,8 @@ impl UploadPace {
     /// the client was waited for counts, not that of a busy disk.
     pub(super) fn keep(self, body: Body) -> (Body, TooSlow) {
         let too_slow = TooSlow::default();
-        let begun = Some((body.into_data_stream(), Window::default(), too_slow.clone()));
-        let pieces = stream::unfold(begun, move |state| async move {
+        let start = Some((body.into_data_stream(), Window::default(), too_slow.clone()));
+        let pieces = stream::unfold(start, move |state| async move {
             let (mut body, mut window, too_slow) = state?;
             loop {
                 let begin = Instant::now();

@@ -7,7 +7,6 @@ mod stream;
 mod watch;
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,11 +43,6 @@ const PING: Duration = Duration::from_secs(20);
 /// Rest after the listener failed, as it does when descriptors run out.
 const REST: Duration = Duration::from_secs(1);
 
-/// Who sent a request: the address at the other end of its connection.
-#[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "limits by address are to come")]
-pub(super) struct Peer(pub(super) SocketAddr);
-
 /// Answers every connection of `listener` by `router` until `stop` says so or its sender is gone,
 /// then until all are done. Dropping the future ends them at once.
 pub(super) async fn serve(
@@ -72,8 +66,8 @@ pub(super) async fn serve(
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 rest_after(&error).await;
                 continue;
@@ -96,7 +90,7 @@ pub(super) async fn serve(
             let _place = place;
             // Small answers needn't wait for more of them.
             let _ = stream.set_nodelay(true);
-            door.converse(stream, peer).await;
+            door.converse(stream).await;
         });
     }
     drop(listener);
@@ -163,7 +157,7 @@ struct Door {
 
 impl Door {
     /// Answers one connection's requests until either side ends it.
-    async fn converse<S>(&self, stream: S, peer: SocketAddr)
+    async fn converse<S>(&self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -171,7 +165,7 @@ impl Door {
         let service = {
             let watch = Arc::clone(&watch);
             let router = TowerToHyperService::new(self.router.clone());
-            service_fn(move |request| answer(router.clone(), request, peer, Arc::clone(&watch)))
+            service_fn(move |request| answer(router.clone(), request, Arc::clone(&watch)))
         };
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
         let mut connection = pin!(self.protocol.serve_connection(io, service));
@@ -201,12 +195,10 @@ impl Door {
 
 async fn answer(
     router: TowerToHyperService<Router>,
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
+    request: Request<Incoming>,
     watch: Arc<Watch>,
 ) -> Result<Response<Answer>, std::convert::Infallible> {
     let exchange = Exchange::begin(&watch, request.version() == Version::HTTP_2);
-    request.extensions_mut().insert(Peer(peer));
     let response = router.call(request).await?;
     Ok(response.map(|body| Answer::new(body, exchange)))
 }
