@@ -257,7 +257,7 @@ mod tests {
             "jaga_http_request_duration_seconds_bucket{le=\"0.0025\",route=\"/v1/score\"} 0\n",
             "jaga_http_request_duration_seconds_bucket{le=\"0.005\",route=\"/v1/score\"} 2\n",
             "jaga_analyses_total{lane=\"live\",outcome=\"deadline_exceeded\"} 1\n",
-            "jaga_ready 0\n",
+            "jaga_ready 0.0\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
         }
