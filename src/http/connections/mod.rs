@@ -3,6 +3,7 @@
 //! HTTP/1.1 and HTTP/2 by prior knowledge on one port. A connection's task looks at its
 //! [`watch::Watch`] now and then; hyper's own timers would not see one that says nothing at all.
 
+mod leftover;
 mod stream;
 mod watch;
 
@@ -24,10 +25,12 @@ use tokio::sync::{Semaphore, watch as flag};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use self::leftover::Upload;
 use self::stream::{Answer, Exchange, Watched};
 use self::watch::{Patience, Watch};
 use super::config::ServerConfig;
 use super::error;
+use super::pace::UploadPace;
 
 /// Bytes of a request line and its header lines together (HTTP/1.1); beyond it 431 without a body.
 const HEADER_BYTES: usize = 64 * 1024;
@@ -54,6 +57,7 @@ pub(super) async fn serve(
     let door = Arc::new(Door {
         router,
         patience: Patience::new(config),
+        pace: UploadPace::new(config),
         protocol: protocol(),
         stop: stop.clone(),
     });
@@ -151,6 +155,7 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 struct Door {
     router: Router,
     patience: Patience,
+    pace: UploadPace,
     protocol: auto::Builder<TokioExecutor>,
     stop: flag::Receiver<bool>,
 }
@@ -165,7 +170,11 @@ impl Door {
         let service = {
             let watch = Arc::clone(&watch);
             let router = TowerToHyperService::new(self.router.clone());
-            service_fn(move |request| answer(router.clone(), request, Arc::clone(&watch)))
+            let pace = self.pace;
+            service_fn(move |request: Request<Incoming>| {
+                let exchange = Exchange::begin(&watch, request.version() == Version::HTTP_2);
+                answer(router.clone(), Upload::of(request, &watch, pace), exchange)
+            })
         };
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
         let mut connection = pin!(self.protocol.serve_connection(io, service));
@@ -195,10 +204,9 @@ impl Door {
 
 async fn answer(
     router: TowerToHyperService<Router>,
-    request: Request<Incoming>,
-    watch: Arc<Watch>,
+    request: Request<Upload>,
+    exchange: Exchange,
 ) -> Result<Response<Answer>, std::convert::Infallible> {
-    let exchange = Exchange::begin(&watch, request.version() == Version::HTTP_2);
     let response = router.call(request).await?;
     Ok(response.map(|body| Answer::new(body, exchange)))
 }

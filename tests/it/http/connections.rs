@@ -175,6 +175,50 @@ fn an_upload_that_trickles_gives_its_place_back() {
     assert_eq!((server.inside(), server.spooled()), (0, 0));
 }
 
+#[test]
+fn who_sends_all_before_reading_still_reads_why_it_was_refused() {
+    let Some(server) = Server::start(|config| config.data.max_upload_bytes = 1000) else {
+        return;
+    };
+    let bytes = 8 << 20;
+    let declared = format!("content-length: {bytes}");
+    let chunk = format!("{bytes:x}\r\n");
+    let cases = [
+        ("?model=nobody", &*declared, "", "", "unknown_model"),
+        ("", &*declared, "", "", "too_large"),
+        (
+            "",
+            "transfer-encoding: chunked",
+            &*chunk,
+            "\r\n0\r\n\r\n",
+            "too_large",
+        ),
+    ];
+    for (query, line, before, after, code) in cases {
+        let mut stream = connect(server.address);
+        let head = format!("POST /v1/score{query} HTTP/1.1\r\nhost: j\r\n{line}\r\n\r\n{before}");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&vec![b'x'; bytes]).unwrap();
+        let answer = ask(&mut stream, after.as_bytes());
+        assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
+        // And the connection is good for more.
+        assert!(ask(&mut stream, ALIVE).starts_with("HTTP/1.1 200 "));
+    }
+    assert_eq!((server.inside(), server.spooled()), (0, 0));
+}
+
+#[test]
+fn a_refused_upload_that_trickles_on_is_cut_off() {
+    let Some(server) = Server::start(|config| config.server.pace_window_s = 0.3) else {
+        return;
+    };
+    let mut slow = connect(server.address);
+    slow.write_all(b"POST /v1/score?frames=0 HTTP/1.1\r\nhost: j\r\ncontent-length: 9999\r\n\r\nx")
+        .unwrap();
+    let answer = text(slow);
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
 /// HTTP/2's begin: preface and settings, as pairs of number and value.
 fn http2(address: SocketAddr, settings: &[(u16, u32)]) -> TcpStream {
     let mut stream = connect(address);
@@ -309,12 +353,14 @@ impl Drop for Process {
     }
 }
 
-/// `JAGA_TEST_IDLE_CONNECTIONS` asks for more than the 2,000 of an ordinary run.
+const ROUNDS: usize = 8;
+
+/// `JAGA_TEST_IDLE_CONNECTIONS` asks for more than the 1,000 of an ordinary run.
 #[test]
 fn thousands_of_idle_connections_leave_nothing_behind() {
     let Some(shell) = Shell::new() else { return };
     let wanted = std::env::var("JAGA_TEST_IDLE_CONNECTIONS");
-    let wanted: usize = wanted.map_or(2000, |count| count.parse().unwrap());
+    let wanted: usize = wanted.map_or(1000, |count| count.parse().unwrap());
     let held = getrlimit(Resource::Nofile);
     let all = Rlimit {
         current: held.maximum,
@@ -336,8 +382,7 @@ fn thousands_of_idle_connections_leave_nothing_behind() {
     let mut probe = connect(server.address);
     assert!(ask(&mut probe, ALIVE).starts_with("HTTP/1.1 200 "));
     let (descriptors, before) = (server.descriptors(), server.resident_kib());
-    let mut kib = Vec::new();
-    for round in 0..2 {
+    for round in 0..ROUNDS {
         let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(server.address)).collect();
         for stream in idle.iter_mut().step_by(2) {
             assert!(ask(stream, ALIVE).starts_with("HTTP/1.1 200 "));
@@ -346,17 +391,16 @@ fn thousands_of_idle_connections_leave_nothing_behind() {
             server.descriptors() >= descriptors + count
         });
         assert!(ask(&mut probe, ALIVE).starts_with("HTTP/1.1 200 "));
-        kib.push(server.resident_kib());
+        let with = server.resident_kib();
         drop(idle);
         eventually("all are closed", || server.descriptors() <= descriptors);
+        let after = server.resident_kib();
         eprintln!(
-            "round {round}: {count} connections, {before} KiB before, {} with them, {} after",
-            kib[round],
-            server.resident_kib()
+            "round {round}: {count} connections, {before} KiB before, {with} with them, {after} after"
         );
+        // Free memory stays in the allocator's arenas, one a thread, so the figure climbs for some
+        // rounds. A round needs 11 KiB a connection: what all rounds kept would be beyond this.
+        let each = with.saturating_sub(before) / count as u64;
+        assert!(each < 64, "{each} KiB a connection in round {round}");
     }
-    // 64 KiB each would be a buffer that grew for nothing; the second round needs no more.
-    let each = kib[0].saturating_sub(before) / count as u64;
-    assert!(each < 64, "{each} KiB a connection");
-    assert!(kib[1] < kib[0] + kib[0] / 5, "{kib:?}");
 }
