@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::lanes::Lane;
 use crate::http::config::ServerConfig;
 use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
@@ -154,6 +155,14 @@ impl Config {
             if id == 0 || id == u32::MAX {
                 return wrong(key, "an id that isn't root's", &id);
             }
+        }
+        if let Some((lane, share)) = self.models.shares.out_of_range() {
+            let key = match lane {
+                Lane::Flagger => "models.shares.flagger",
+                Lane::Live => "models.shares.live",
+                Lane::Backfill => "models.shares.backfill",
+            };
+            return wrong(key, "1..=1000", &share);
         }
         if self.data.max_upload_bytes == 0 {
             return wrong(

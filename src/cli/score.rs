@@ -11,7 +11,7 @@ use super::Outcome;
 use super::args::ScoreArgs;
 use super::output::{Item, Sheet};
 use crate::config::Config;
-use crate::domain::policy::Lane;
+use crate::domain::lanes::Lane;
 use crate::domain::report::Report;
 use crate::inference::registry::Selection;
 use crate::pipeline::{AnalyzeError, Options, Pipeline, Request, policies};
@@ -96,7 +96,7 @@ async fn score_all(
 
 async fn score_one(job: &Job, path: &Path) -> Result<Report, AnalyzeError> {
     let (path, limit): (PathBuf, u64) = (path.to_owned(), job.limit);
-    let ticket = job.pipeline.admission().enter()?;
+    let ticket = job.pipeline.admission().enter(job.request.lane())?;
     let upload = tokio::task::spawn_blocking(move || Upload::from_path(&path, limit)).await??;
     let permit = job.pipeline.admission().work(ticket).await?;
     job.pipeline.analyze(upload, &job.request, permit).await

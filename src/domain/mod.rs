@@ -11,6 +11,7 @@ pub mod combination;
 pub mod coverage;
 pub mod face;
 pub mod frame;
+pub mod lanes;
 pub mod letterbox;
 mod luma;
 pub mod media;

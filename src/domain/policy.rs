@@ -11,34 +11,11 @@ use serde::{Deserialize, Serialize};
 pub use file::PolicyError;
 
 use super::combination::Combine;
+use super::lanes::Lane;
 use super::score::Probability;
 
 /// Text of the policy that applies when none is configured.
 pub const DEFAULT_POLICY: &str = include_str!("default-policy.toml");
-
-/// The queue class of a request; rules can differ by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Lane {
-    /// Trusted reporters.
-    Flagger,
-    /// A platform's ordinary uploads.
-    #[default]
-    Live,
-    /// Rescoring of a catalogue.
-    Backfill,
-}
-
-impl Lane {
-    /// Its name in configuration and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flagger => "flagger",
-            Self::Live => "live",
-            Self::Backfill => "backfill",
-        }
-    }
-}
 
 /// A validated policy.
 #[derive(Debug, Clone, PartialEq)]

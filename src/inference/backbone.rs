@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::domain::lanes::Lane;
 use crate::domain::score::Logit;
 
 use super::bundle::{Bundle, BundleError, Scorer};
@@ -87,7 +88,7 @@ pub struct BackboneInfo {
     pub sha256: String,
     /// The execution provider that runs it.
     pub provider: Provider,
-    /// Inputs that may share one run: the least that one of its models allows.
+    /// Inputs that may share one run: the least that one of its models or the configuration allows.
     pub max_batch: NonZeroUsize,
     /// Sessions, each on a thread of its own: the most that one of its models asks for.
     pub sessions: usize,
@@ -130,7 +131,7 @@ impl Backbone {
         let info = BackboneInfo {
             sha256: family.first.graph.sha256.clone(),
             provider,
-            max_batch: family.smallest_batch(),
+            max_batch: config.batch_for(family.smallest_batch(), provider),
             sessions: family.largest(|b| config.sessions_for(b.runtime.sessions)),
             intra_threads: family.largest(|b| config.intra_threads_for(b.runtime.intra_threads)),
         };
@@ -144,7 +145,7 @@ impl Backbone {
             "backbone loaded"
         );
         Ok(Self {
-            pool: Pool::start(&name, sessions, config.queue)?,
+            pool: Pool::start(&name, sessions, config.line(info.max_batch))?,
             info,
             preprocessor,
         })
@@ -161,12 +162,14 @@ impl Backbone {
     }
 
     /// The log-odds that `heads` (at least one) read from one run over `tensor`, which holds one
-    /// input. Only the outputs that they read are asked for. The heads are those of models of this
+    /// input and may share the run with those of other callers. Waits by the turns of `lane`. Only
+    /// the outputs that somebody reads are asked for. The heads are those of models of this
     /// backbone ([`super::Model::head`]); one of another graph fails the run.
     pub async fn score(
         &self,
         tensor: Tensor,
         heads: &[Arc<Readout>],
+        lane: Lane,
     ) -> Result<Scored, InferenceError> {
         let Timed {
             answer,
@@ -174,10 +177,13 @@ impl Backbone {
             computed,
         } = self
             .pool
-            .run(Work {
-                tensor,
-                heads: heads.to_vec(),
-            })
+            .run(
+                lane,
+                Work {
+                    tensor,
+                    heads: heads.to_vec(),
+                },
+            )
             .await?;
         Ok(Scored {
             logits: answer,
@@ -195,6 +201,11 @@ impl Backbone {
     pub fn runs(&self) -> u64 {
         self.pool.runs()
     }
+
+    /// Inputs of these runs.
+    pub fn inputs(&self) -> u64 {
+        self.pool.inputs()
+    }
 }
 
 /// One input and who wants to know.
@@ -206,34 +217,33 @@ struct Work {
 /// A session whose outputs are read by heads.
 struct HeadedSession(Session);
 
-impl HeadedSession {
-    /// The outputs of one run through each head.
-    fn score(
-        &mut self,
-        tensor: &Tensor,
-        heads: &[Arc<Readout>],
-    ) -> Result<Vec<Result<Logit, InferenceError>>, InferenceError> {
-        let mut names: Vec<&str> = heads.iter().map(|head| head.output()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let outputs = self.0.run(tensor, &names)?;
-        let mut logits = Vec::with_capacity(heads.len());
-        for head in heads {
-            // Each head's output is among the names, and each name has its values.
-            let mut values = names.iter().zip(&outputs);
-            let own = values.find(|(name, _)| **name == head.output());
-            logits.extend(own.map(|(_, values)| head.single(values.view())));
-        }
-        Ok(logits)
-    }
-}
+/// What each head made of one input.
+type Logits = Vec<Result<Logit, InferenceError>>;
 
 impl Engine for HeadedSession {
     type Input = Work;
-    type Answer = Vec<Result<Logit, InferenceError>>;
+    type Answer = Logits;
 
-    fn run(&mut self, work: Work) -> Result<Self::Answer, InferenceError> {
-        self.score(&work.tensor, &work.heads)
+    /// One run over all of `works`; each one's heads read its own row of the outputs.
+    fn run(&mut self, works: &[Work]) -> Result<Vec<Logits>, InferenceError> {
+        let all = works.iter().flat_map(|work| &work.heads);
+        let mut names: Vec<&str> = all.map(|head| head.output()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let tensors: Vec<&Tensor> = works.iter().map(|work| &work.tensor).collect();
+        let batch = Tensor::stacked(&tensors).map_err(|error| self.0.fault(&error))?;
+        let outputs = self.0.run(&batch, &names)?;
+        let read = |(row, work): (usize, &Work)| {
+            let heads = work.heads.iter();
+            let logits = heads.filter_map(|head| {
+                // Each head's output is among the names, and each name has its values.
+                let mut values = names.iter().zip(&outputs);
+                let own = values.find(|(name, _)| **name == head.output());
+                own.map(|(_, values)| head.of_row(&values.view(), row, works.len()))
+            });
+            logits.collect()
+        };
+        Ok(works.iter().enumerate().map(read).collect())
     }
 }
 
@@ -269,7 +279,11 @@ fn warm_sessions(
             fits(bundle, &session, head)?;
         }
         let mut session = HeadedSession(session.named(&name));
-        for logit in session.score(&blank, &heads)? {
+        let work = Work {
+            tensor: blank.clone(),
+            heads: heads.clone(),
+        };
+        for logit in session.run(&[work])?.into_iter().flatten() {
             logit?;
         }
         Ok(session)

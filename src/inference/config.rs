@@ -3,10 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::InferenceError;
+use super::pool::{Batching, Line};
+use crate::domain::lanes::Shares;
 
 /// What the inference layer needs of `jaga.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,8 +104,16 @@ pub struct ModelsConfig {
     pub sessions: usize,
     /// Threads that one session computes with; a bundle's `[runtime] intra_threads` comes first.
     pub intra_threads: usize,
-    /// Pictures that wait for a session of one model; beyond them callers wait for a place.
+    /// Pictures of one lane that wait for a session of one model; beyond them callers wait for a
+    /// place.
     pub queue: usize,
+    /// Inputs that share a run at most; a bundle's `max_batch` may lower it. 0 means the bundle's
+    /// own, and 1 on the processor, where a run of several gains nothing and moves the last digits.
+    pub max_batch: usize,
+    /// How long an idle session waits for a batch to fill, milliseconds.
+    pub max_delay_ms: u32,
+    /// Turns of the lanes where they wait for the same session or place to work.
+    pub shares: Shares,
 }
 
 impl Default for ModelsConfig {
@@ -115,6 +126,9 @@ impl Default for ModelsConfig {
             sessions: 0,
             intra_threads: 1,
             queue: 256,
+            max_batch: 0,
+            max_delay_ms: 0,
+            shares: Shares::default(),
         }
     }
 }
@@ -126,6 +140,26 @@ impl ModelsConfig {
             (Some(own), _) => own.get(),
             (None, 0) => thread::available_parallelism().map_or(1, NonZeroUsize::get),
             (None, configured) => configured,
+        }
+    }
+
+    /// Inputs that share a run of a model whose bundle allows `own`.
+    pub fn batch_for(&self, own: NonZeroUsize, provider: Provider) -> NonZeroUsize {
+        match (NonZeroUsize::new(self.max_batch), provider) {
+            (Some(most), _) => most.min(own),
+            (None, Provider::Cpu) => NonZeroUsize::MIN,
+        }
+    }
+
+    /// The line in front of the sessions of a model, `batch` of whose inputs share a run.
+    pub(super) fn line(&self, batch: NonZeroUsize) -> Line {
+        Line {
+            capacity: self.queue,
+            shares: self.shares,
+            batching: Batching {
+                most: batch,
+                delay: Duration::from_millis(self.max_delay_ms.into()),
+            },
         }
     }
 

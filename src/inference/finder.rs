@@ -1,11 +1,13 @@
 //! A finder of faces that is loaded and warm.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::domain::face::Face;
 use crate::domain::frame::Picture;
+use crate::domain::lanes::Lane;
 
 use super::bundle::manifest::{Filter, FinderSection};
 use super::bundle::{Bundle, FinderTask, Status};
@@ -105,7 +107,7 @@ impl Finder {
             "finder loaded"
         );
         Ok(Self {
-            pool: Pool::start(&info.name, sessions, config.queue)?,
+            pool: Pool::start(&info.name, sessions, config.line(NonZeroUsize::MIN))?,
             info,
             section: task.finder.clone(),
             filter: task.filter,
@@ -134,9 +136,10 @@ impl Finder {
         Ok(FinderInput { tensor, fit })
     }
 
-    /// The faces of one prepared picture. Waits for a session; dropping the future gives it up.
-    pub async fn find(&self, input: FinderInput) -> Result<Found, InferenceError> {
-        let timed = self.pool.run(input).await?;
+    /// The faces of one prepared picture. Waits for a session by the turns of `lane`; dropping the
+    /// future gives it up.
+    pub async fn find(&self, input: FinderInput, lane: Lane) -> Result<Found, InferenceError> {
+        let timed = self.pool.run(lane, input).await?;
         Ok(Found {
             faces: timed.answer,
             queued: timed.queued,
@@ -197,8 +200,23 @@ impl Seeker {
             .next_multiple_of(finder.multiple.get());
         let fit = Fit::new([side * 2, side], finder.max_side, finder.multiple);
         let tensor = encoder.blank(1, fit.input());
-        seeker.run(FinderInput { tensor, fit })?;
+        seeker.seek(&FinderInput { tensor, fit })?;
         Ok(seeker)
+    }
+
+    fn seek(
+        &mut self,
+        FinderInput { tensor, fit }: &FinderInput,
+    ) -> Result<Vec<Face>, InferenceError> {
+        let names: Vec<&str> = self.section.outputs.iter().map(String::as_str).collect();
+        let outputs = self.session.run(tensor, &names)?;
+        let views: Vec<_> = outputs.iter().map(|output| output.view()).collect();
+        let candidates = self
+            .decoder
+            .faces(&views, fit.input(), self.section.threshold)
+            .map_err(|error| self.fault(error))?;
+        let faces = suppress(candidates, self.section.nms_iou);
+        Ok(faces.into_iter().map(|face| fit.place(face)).collect())
     }
 
     /// `error` as a fault of this finder.
@@ -219,19 +237,9 @@ impl Engine for Seeker {
     type Input = FinderInput;
     type Answer = Vec<Face>;
 
-    fn run(
-        &mut self,
-        FinderInput { tensor, fit }: FinderInput,
-    ) -> Result<Vec<Face>, InferenceError> {
-        let names: Vec<&str> = self.section.outputs.iter().map(String::as_str).collect();
-        let outputs = self.session.run(&tensor, &names)?;
-        let views: Vec<_> = outputs.iter().map(|output| output.view()).collect();
-        let candidates = self
-            .decoder
-            .faces(&views, fit.input(), self.section.threshold)
-            .map_err(|error| self.fault(error))?;
-        let faces = suppress(candidates, self.section.nms_iou);
-        Ok(faces.into_iter().map(|face| fit.place(face)).collect())
+    /// One run an input: pictures differ in size.
+    fn run(&mut self, inputs: &[FinderInput]) -> Result<Vec<Vec<Face>>, InferenceError> {
+        inputs.iter().map(|input| self.seek(input)).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
 use crate::domain::frame::Picture;
+use crate::domain::lanes::Lane;
 use crate::domain::quality::Bounds;
 use crate::domain::score::Logit;
 use crate::domain::verdict::Thresholds;
@@ -142,10 +143,10 @@ impl Model {
         self.backbone.preprocessor().prepare(picture)
     }
 
-    /// The uncalibrated log-odds of one prepared input; finite, or an error.
+    /// The uncalibrated log-odds of one prepared input, in the live lane; finite, or an error.
     pub async fn score(&self, tensor: Tensor) -> Result<Timed<Logit>, InferenceError> {
         let heads = [Arc::clone(&self.head)];
-        let scored = self.backbone.score(tensor, &heads).await?;
+        let scored = self.backbone.score(tensor, &heads, Lane::Live).await?;
         let closed = || InferenceError::Closed {
             model: self.info.name.clone(),
         };

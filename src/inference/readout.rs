@@ -1,7 +1,7 @@
 //! From a graph's output to log-odds, as a bundle's `[output]` says. Pure. Several may read the
 //! outputs of one run.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewD, Axis, Ix2, Ix3};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewD, Axis, Ix2, Ix3, Slice};
 
 use crate::domain::score::{Logit, Probability};
 
@@ -144,16 +144,25 @@ impl Readout {
         rows.rows().into_iter().map(|row| self.row(&row)).collect()
     }
 
-    /// The value of the one picture, or window, that `output` is of.
-    pub fn single(&self, output: ArrayViewD<'_, f32>) -> Result<Logit, InferenceError> {
-        let shape = output.shape().to_vec();
-        match self.read(output, 1)?.as_slice() {
+    /// The value of one picture, or window, that is `row` of the `batch` that `output` is of.
+    pub fn of_row(
+        &self,
+        output: &ArrayViewD<'_, f32>,
+        row: usize,
+        batch: usize,
+    ) -> Result<Logit, InferenceError> {
+        let wrong_shape = |found: &[usize]| InferenceError::OutputShape {
+            model: self.model.clone(),
+            expected: self.expected(),
+            found: found.to_vec(),
+        };
+        if output.shape().first() != Some(&batch) || row >= batch {
+            return Err(wrong_shape(output.shape()));
+        }
+        let own = output.slice_axis(Axis(0), Slice::from(row..row.saturating_add(1)));
+        match self.read(own.view(), 1)?.as_slice() {
             [value] => Ok(*value),
-            _ => Err(InferenceError::OutputShape {
-                model: self.model.clone(),
-                expected: self.expected(),
-                found: shape,
-            }),
+            _ => Err(wrong_shape(own.shape())),
         }
     }
 

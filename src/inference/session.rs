@@ -250,10 +250,15 @@ impl Session {
         outputs: &[&str],
     ) -> Result<Vec<ArrayD<f32>>, InferenceError> {
         self.try_run(tensor, outputs)
-            .map_err(|error| InferenceError::Run {
-                model: self.model.clone(),
-                reason: error.message().to_owned(),
-            })
+            .map_err(|error| self.fault(&error.message()))
+    }
+
+    /// A run of this session that failed for `reason`.
+    pub(super) fn fault(&self, reason: &dyn std::fmt::Display) -> InferenceError {
+        InferenceError::Run {
+            model: self.model.clone(),
+            reason: reason.to_string(),
+        }
     }
 
     fn try_run(&mut self, tensor: &Tensor, outputs: &[&str]) -> ort::Result<Vec<ArrayD<f32>>> {

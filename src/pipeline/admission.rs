@@ -9,20 +9,24 @@ use tokio::time::{Instant, timeout_at};
 
 use super::config::AnalysisConfig;
 use super::error::AnalyzeError;
+use super::turnstile::{Place, Turnstile};
+use crate::domain::lanes::{ByLane, Lane, Shares};
 
-/// The waiting room and the places to work.
+/// The waiting rooms, one a lane, and the places to work, which lanes take by turns.
 #[derive(Debug, Clone)]
 pub struct Admission {
-    room: Arc<Semaphore>,
-    work: Arc<Semaphore>,
+    rooms: ByLane<Arc<Semaphore>>,
+    work: Turnstile,
+    /// Of one room, the places to work among it.
     size: usize,
     places: usize,
     deadline_s: f64,
 }
 
-/// A place in the waiting room, held from before the upload is read until the report is out.
+/// A place in a lane's waiting room, held from before the upload is read until the report is out.
 #[derive(Debug)]
 pub struct Ticket {
+    lane: Lane,
     _room: OwnedSemaphorePermit,
 }
 
@@ -30,8 +34,8 @@ pub struct Ticket {
 /// that ends or is dropped.
 #[derive(Debug)]
 pub struct Permit {
-    _ticket: Ticket,
-    _work: OwnedSemaphorePermit,
+    ticket: Ticket,
+    _work: Place,
     pub(super) deadline: Deadline,
 }
 
@@ -52,27 +56,34 @@ impl Deadline {
     }
 }
 
+impl Permit {
+    /// In whose turn the analysis waits wherever it has to.
+    pub(super) fn lane(&self) -> Lane {
+        self.ticket.lane
+    }
+}
+
 impl Admission {
-    /// Room for `config.queue` waiting and `config.concurrency()` running requests.
-    pub fn new(config: &AnalysisConfig) -> Self {
-        let running = config.concurrency();
+    /// Room for `config.queue` waiting requests a lane and `config.concurrency()` running ones.
+    pub fn new(config: &AnalysisConfig, shares: Shares) -> Self {
+        let places = config.concurrency();
         let size = config
             .queue
-            .saturating_add(running)
+            .saturating_add(places)
             .min(Semaphore::MAX_PERMITS);
         Self {
-            room: Arc::new(Semaphore::new(size)),
-            work: Arc::new(Semaphore::new(running)),
+            rooms: ByLane::of(|_| Arc::new(Semaphore::new(size))),
+            work: Turnstile::new(places, shares),
             size,
-            places: running,
+            places,
             deadline_s: config.deadline_s,
         }
     }
 
-    /// A place in the waiting room, or at once an error.
-    pub fn enter(&self) -> Result<Ticket, AnalyzeError> {
-        match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(room) => Ok(Ticket { _room: room }),
+    /// A place in the waiting room of `lane`, or at once an error.
+    pub fn enter(&self, lane: Lane) -> Result<Ticket, AnalyzeError> {
+        match Arc::clone(self.rooms.at(lane)).try_acquire_owned() {
+            Ok(room) => Ok(Ticket { lane, _room: room }),
             Err(TryAcquireError::NoPermits) => Err(AnalyzeError::Overloaded { waiting: self.size }),
             Err(TryAcquireError::Closed) => Err(AnalyzeError::Draining),
         }
@@ -84,35 +95,35 @@ impl Admission {
         let begin = Instant::now();
         let at = begin + Duration::from_secs_f64(limit_s);
         let deadline = Deadline { begin, at, limit_s };
-        let work = timeout_at(at, Arc::clone(&self.work).acquire_owned())
-            .await
-            .map_err(|_| deadline.passed())?
-            .map_err(|_| AnalyzeError::Draining)?;
+        let work = timeout_at(at, self.work.enter(ticket.lane)).await;
         Ok(Permit {
-            _ticket: ticket,
-            _work: work,
+            _work: work.map_err(|_| deadline.passed())?,
+            ticket,
             deadline,
         })
     }
 
     /// Lets nobody in any more; those inside go on.
     pub fn close(&self) {
-        self.room.close();
+        for lane in Lane::ALL {
+            self.rooms.at(lane).close();
+        }
     }
 
-    /// Requests that hold a place to work.
-    pub fn running(&self) -> usize {
-        self.places.saturating_sub(self.work.available_permits())
+    /// Requests of `lane` that hold a place to work.
+    pub fn running(&self, lane: Lane) -> usize {
+        self.work.taken(lane)
     }
 
-    /// Requests that may be inside, and of these that may work, at the same time.
+    /// Requests of one lane that may be inside, and of all lanes that may work, at the same time.
     pub fn capacity(&self) -> (usize, usize) {
         (self.size, self.places)
     }
 
-    /// Requests inside, waiting or running.
-    pub fn inside(&self) -> usize {
-        self.size.saturating_sub(self.room.available_permits())
+    /// Requests of `lane` that are inside, waiting or running.
+    pub fn inside(&self, lane: Lane) -> usize {
+        let free = self.rooms.at(lane).available_permits();
+        self.size.saturating_sub(free)
     }
 }
 
@@ -121,33 +132,42 @@ mod tests {
     use super::*;
 
     fn admission(queue: usize, concurrency: usize) -> Admission {
-        Admission::new(&AnalysisConfig {
-            queue,
-            concurrency,
-            ..AnalysisConfig::default()
-        })
+        Admission::new(
+            &AnalysisConfig {
+                queue,
+                concurrency,
+                ..AnalysisConfig::default()
+            },
+            Shares::default(),
+        )
     }
 
     #[tokio::test]
     async fn a_full_room_is_answered_at_once_and_a_place_comes_back() {
         let admission = admission(1, 1);
-        let first = admission.work(admission.enter().unwrap()).await.unwrap();
-        let second = admission.enter().unwrap();
+        let first = admission
+            .work(admission.enter(Lane::Live).unwrap())
+            .await
+            .unwrap();
+        let second = admission.enter(Lane::Live).unwrap();
         assert!(matches!(
-            admission.enter(),
+            admission.enter(Lane::Live),
             Err(AnalyzeError::Overloaded { waiting: 2 })
         ));
         drop(second);
-        assert!(admission.enter().is_ok());
+        assert!(admission.enter(Lane::Live).is_ok());
         drop(first);
-        assert_eq!(admission.inside(), 0);
+        assert_eq!(admission.inside(Lane::Live), 0);
     }
 
     #[tokio::test]
     async fn work_is_awaited() {
         let admission = admission(1, 1);
-        let first = admission.work(admission.enter().unwrap()).await.unwrap();
-        let ticket = admission.enter().unwrap();
+        let first = admission
+            .work(admission.enter(Lane::Live).unwrap())
+            .await
+            .unwrap();
+        let ticket = admission.enter(Lane::Live).unwrap();
         let waiting = tokio::spawn({
             let admission = admission.clone();
             async move { admission.work(ticket).await.is_ok() }
@@ -160,6 +180,9 @@ mod tests {
     fn a_closed_room_drains() {
         let admission = admission(1, 1);
         admission.close();
-        assert!(matches!(admission.enter(), Err(AnalyzeError::Draining)));
+        assert!(matches!(
+            admission.enter(Lane::Live),
+            Err(AnalyzeError::Draining)
+        ));
     }
 }

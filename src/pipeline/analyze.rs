@@ -17,8 +17,9 @@ use super::sight::Terms;
 use super::status::{self, Status};
 use super::views::Views;
 use crate::config::Config;
+use crate::domain::lanes::Lane;
 use crate::domain::media::MediaFacts;
-use crate::domain::policy::{Lane, Policy};
+use crate::domain::policy::Policy;
 use crate::domain::report::{MediaReport, ModelReport, Report, SCHEMA, Timings};
 use crate::domain::sampling::SamplingPlan;
 use crate::inference::registry::Selection;
@@ -58,7 +59,7 @@ impl Pipeline {
             default_models: config.models.default.clone(),
             policies,
             limits: config.media.limits,
-            admission: Admission::new(&config.analysis),
+            admission: Admission::new(&config.analysis, config.models.shares),
             config: Arc::new(config.analysis.clone()),
         })
     }
@@ -145,7 +146,7 @@ impl Pipeline {
         permit: Permit,
     ) -> Result<Report, AnalyzeError> {
         let deadline = permit.deadline;
-        let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, deadline.at))
+        let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, &permit))
             .await
             .map_err(|_| deadline.passed())??;
         let report = self.report(&upload, request, &seen, deadline.begin.elapsed());
@@ -158,10 +159,13 @@ impl Pipeline {
         &self,
         upload: &Upload,
         request: &Request,
-        deadline: tokio::time::Instant,
+        permit: &Permit,
     ) -> Result<Seen, AnalyzeError> {
         let begin = Instant::now();
-        let mut media = self.decoder.open(upload.descriptor()?, deadline).await?;
+        let mut media = self
+            .decoder
+            .open(upload.descriptor()?, permit.deadline.at)
+            .await?;
         let facts = media.facts().clone();
         let chosen = media.choose(&request.views.plan).await?.clone();
         let opened = begin.elapsed();
@@ -169,6 +173,7 @@ impl Pipeline {
             models: Arc::clone(&request.models),
             views: Arc::clone(&request.views),
             config: Arc::clone(&self.config),
+            lane: permit.lane(),
         };
         let mut outputs = frames::score(media, chosen, &terms).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);

@@ -10,6 +10,7 @@ use super::views::{Cut, Group, Role};
 use crate::domain::appearance::Appearance;
 use crate::domain::face::{Face, Point, Rect};
 use crate::domain::frame::Picture;
+use crate::domain::lanes::Lane;
 use crate::domain::letterbox::Bars;
 use crate::domain::quality::{LeftOut, Measures};
 use crate::domain::tracks::Sighted;
@@ -91,7 +92,7 @@ pub(super) async fn find(
             terms: terms.clone(),
         };
         let begin = Instant::now();
-        let faces = look(finder, &scaled).await?;
+        let faces = look(finder, &scaled, terms.lane).await?;
         found.spent.faces = found.spent.faces.saturating_add(begin.elapsed());
         let begin = Instant::now();
         let cut = move || match faces {
@@ -122,10 +123,11 @@ pub(super) fn nowhere(role: &Role, terms: &Terms, reason: LeftOut) -> Vec<Part> 
 async fn look(
     finder: &Arc<Finder>,
     scaled: &Arc<Scaled>,
+    lane: Lane,
 ) -> Result<Option<Vec<Face>>, AnalyzeError> {
     let (own, picture) = (Arc::clone(finder), Arc::clone(scaled));
     let input = tokio::task::spawn_blocking(move || own.prepare(&picture.picture)).await??;
-    match finder.find(input).await {
+    match finder.find(input, lane).await {
         Ok(found) => Ok(Some(found.faces)),
         Err(error @ InferenceError::NoScore { .. }) => {
             tracing::warn!(%error, "no faces looked for in a frame");

@@ -277,7 +277,7 @@ async fn run(job: Job, terms: &Terms) -> Result<Done, AnalyzeError> {
         .filter_map(|member| terms.models.get(*group.members.get(*member)?))
         .map(|model| Arc::clone(model.head()))
         .collect();
-    let scored = group.backbone.score(tensor, &heads).await?;
+    let scored = group.backbone.score(tensor, &heads, terms.lane).await?;
     done.spent.queue = scored.queued;
     done.spent.inference = scored.computed;
     for (member, logit) in asked.into_iter().zip(scored.logits) {

@@ -14,6 +14,7 @@ pub mod request;
 mod sight;
 mod spent;
 pub mod status;
+mod turnstile;
 mod views;
 mod windows;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::config::{AnalysisConfig, FacesConfig};
 use super::request::Request;
-use crate::domain::policy::Lane;
+use crate::domain::lanes::Lane;
 use crate::domain::quality::Bounds;
 use crate::domain::report::Receipt;
 use crate::media::MediaLimits;

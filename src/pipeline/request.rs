@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::views::Views;
-use crate::domain::policy::{Lane, Policy};
+use crate::domain::lanes::Lane;
+use crate::domain::policy::Policy;
 use crate::domain::sampling::Strategy;
 use crate::inference::Model;
 
@@ -30,4 +31,11 @@ pub struct Request {
     pub(super) policy: Arc<Policy>,
     pub(super) frame_scores: bool,
     pub(super) lane: Lane,
+}
+
+impl Request {
+    /// The lane that it was made for.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
 }

@@ -10,6 +10,7 @@ use super::framing::Framed;
 use super::spent::Spent;
 use super::views::{Group, Role, Views};
 use crate::domain::frame::Picture;
+use crate::domain::lanes::Lane;
 use crate::domain::letterbox::Bars;
 use crate::domain::quality::{LeftOut, Measures};
 use crate::domain::shots;
@@ -21,6 +22,7 @@ pub(super) struct Terms {
     pub(super) models: Arc<[Arc<Model>]>,
     pub(super) views: Arc<Views>,
     pub(super) config: Arc<AnalysisConfig>,
+    pub(super) lane: Lane,
 }
 
 /// One frame, looked at.

@@ -34,6 +34,8 @@ pub struct Engine {
     pub provider: &'static str,
     /// Runs that were begun.
     pub runs: u64,
+    /// Inputs of these runs.
+    pub inputs: u64,
     /// Inputs that wait for a session.
     pub waiting: usize,
     /// Its sessions.
@@ -55,6 +57,7 @@ pub(super) fn backbones(registry: &Registry) -> Vec<Engine> {
             name: info.name.clone(),
             provider: info.provider.name(),
             runs: model.backbone().runs(),
+            inputs: model.backbone().inputs(),
             waiting: model.waiting(),
             sessions: info.sessions,
         };
@@ -70,6 +73,7 @@ pub(super) fn finders(registry: &Registry) -> Vec<Engine> {
             name: finder.info().name.clone(),
             provider: finder.info().provider.name(),
             runs: finder.runs(),
+            inputs: finder.runs(),
             waiting: finder.waiting(),
             sessions: finder.info().sessions,
         })

@@ -14,6 +14,7 @@ use super::super::models::open;
 use crate::config::Config;
 use crate::domain::face::Face;
 use crate::domain::frame::Picture;
+use crate::domain::lanes::Lane;
 use crate::domain::sampling::SamplingPlan;
 use crate::inference::bundle::manifest::{FaceScore, FaceSection, Template};
 use crate::inference::bundle::{Bundle, FinderTask, Sorted};
@@ -127,7 +128,7 @@ async fn one(finder: &Finder, picture: &Picture, times: &mut Times) -> Result<us
     let input = finder.prepare(picture)?;
     times.prepare.push(ms(begin));
     let begin = Instant::now();
-    let faces = finder.find(input).await?.faces;
+    let faces = finder.find(input, Lane::Live).await?.faces;
     times.find.push(ms(begin));
     times.crop.push(crops(picture, &faces, None)?);
     times

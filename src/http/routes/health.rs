@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 
+use crate::domain::lanes::Lane;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::media::sandbox::Walls;
@@ -24,11 +25,15 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, 
             json!({ "name": info.name, "version": info.version, "provider": info.provider.name() })
         })
         .collect();
+    let inside = Lane::ALL
+        .iter()
+        .map(|lane| pipeline.admission().inside(*lane));
+    let inside: usize = inside.sum();
     Ok(Json(json!({
         "status": "ready",
         "models": models,
         "sandbox": sandbox(pipeline.walls()),
-        "requests_inside": pipeline.admission().inside(),
+        "requests_inside": inside,
     })))
 }
 

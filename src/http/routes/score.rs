@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 
-use crate::domain::policy::Lane;
+use crate::domain::lanes::Lane;
 use crate::domain::report::Report;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -19,7 +19,7 @@ pub(super) async fn score(
     let pipeline = state.pipeline()?;
     let options = options(request.uri().query().unwrap_or_default())?;
     let resolved = pipeline.request(&options, Lane::Live)?;
-    let ticket = pipeline.admission().enter()?;
+    let ticket = pipeline.admission().enter(resolved.lane())?;
     let upload = upload::receive(&state, request).await?;
     let analyzed = async {
         let permit = pipeline.admission().work(ticket).await?;

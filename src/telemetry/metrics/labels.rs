@@ -28,6 +28,12 @@ pub(super) struct Analysis {
     pub(super) outcome: String,
 }
 
+/// Of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Lane {
+    pub(super) lane: &'static str,
+}
+
 /// Of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Stage {

@@ -18,7 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use crate::domain::policy::Lane;
+use crate::domain::lanes::Lane;
 use crate::domain::report::{FacesReport, ModelReport, Report, Timings};
 use crate::pipeline::{AnalyzeError, Status};
 

@@ -43,6 +43,8 @@ pub enum Name {
     RequestsRunningLimit,
     /// Runs of backbones.
     BackboneRuns,
+    /// Inputs of the backbones' runs.
+    BackboneInputs,
     /// Inputs that wait for a backbone.
     BackboneWaiting,
     /// Sessions of backbones.
@@ -88,7 +90,7 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
         Self::UploadBytes,
@@ -109,6 +111,7 @@ impl Name {
         Self::RequestsInsideLimit,
         Self::RequestsRunningLimit,
         Self::BackboneRuns,
+        Self::BackboneInputs,
         Self::BackboneWaiting,
         Self::BackboneSessions,
         Self::FinderRuns,
@@ -170,12 +173,13 @@ impl Name {
             Self::FacesFound => ("jaga_faces_found", Counter, "Faces found"),
             Self::FacesOverLimit => ("jaga_faces_over_limit", Counter, "Faces found and not looked at, for there were too many in one frame"),
             Self::Ready => ("jaga_ready", Gauge, "1 when work is taken, as /readyz says"),
-            Self::RequestsInside => ("jaga_requests_inside", Gauge, "Analyses inside, their uploads included"),
+            Self::RequestsInside => ("jaga_requests_inside", Gauge, "Analyses inside, their uploads included, by lane"),
             Self::RequestsWaiting => ("jaga_requests_waiting", Gauge, "Of those inside, the ones that upload or wait for a place to work"),
             Self::RequestsRunning => ("jaga_requests_running", Gauge, "Of those inside, the ones that are analysed"),
-            Self::RequestsInsideLimit => ("jaga_requests_inside_limit", Gauge, "Most that may be inside"),
+            Self::RequestsInsideLimit => ("jaga_requests_inside_limit", Gauge, "Most that may be inside, by lane"),
             Self::RequestsRunningLimit => ("jaga_requests_running_limit", Gauge, "Most that are analysed at the same time"),
             Self::BackboneRuns => ("jaga_backbone_runs", Counter, "Runs of the models' graphs"),
+            Self::BackboneInputs => ("jaga_backbone_inputs", Counter, "Inputs of these runs; several may share one"),
             Self::BackboneWaiting => ("jaga_backbone_waiting", Gauge, "Inputs that wait for a session"),
             Self::BackboneSessions => ("jaga_backbone_sessions", Gauge, "Sessions"),
             Self::FinderRuns => ("jaga_finder_runs", Counter, "Runs of the finders of faces"),

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::names::Name;
 use super::{labels, process};
+use crate::domain::lanes::Lane;
 use crate::media::ChildCounts;
 use crate::pipeline::status::{Engine, Status};
 
@@ -65,13 +66,29 @@ impl Sheet {
 
     fn admission(&mut self, status: &Status) {
         let admission = &status.admission;
-        // Read once each: one that moves on in between must not make the rest negative.
-        let (inside, running) = (admission.inside(), admission.running());
         let (inside_limit, running_limit) = admission.capacity();
-        self.gauge(Name::RequestsInside, inside as f64);
-        self.gauge(Name::RequestsWaiting, inside.saturating_sub(running) as f64);
-        self.gauge(Name::RequestsRunning, running as f64);
-        self.gauge(Name::RequestsInsideLimit, inside_limit as f64);
+        let mut gauges = [const { Vec::new() }; 4];
+        for lane in Lane::ALL {
+            // Read once each: one that moves on in between must not make the rest negative.
+            let (inside, running) = (admission.inside(lane), admission.running(lane));
+            let waiting = inside.saturating_sub(running);
+            for (gauge, value) in gauges
+                .iter_mut()
+                .zip([inside, waiting, running, inside_limit])
+            {
+                let label = labels::Lane { lane: lane.name() };
+                gauge.push((label, value as f64));
+            }
+        }
+        let names = [
+            Name::RequestsInside,
+            Name::RequestsWaiting,
+            Name::RequestsRunning,
+            Name::RequestsInsideLimit,
+        ];
+        for (name, values) in names.into_iter().zip(gauges) {
+            self.gauges(name, values);
+        }
         self.gauge(Name::RequestsRunningLimit, running_limit as f64);
     }
 
@@ -93,6 +110,9 @@ impl Sheet {
                 Name::BackboneSessions,
             ],
         );
+        let inputs = status.backbones.iter();
+        let inputs = inputs.map(|engine| (backbone(engine), engine.inputs));
+        self.counters(Name::BackboneInputs, inputs);
         self.group(
             &status.finders,
             finder,

@@ -44,7 +44,7 @@ fn every_metric_is_there_from_the_start_but_for_those_of_what_never_happened() {
     }
     for (name, labels, value) in [
         ("jaga_ready", &[][..], 1.0),
-        ("jaga_requests_inside", &[], 0.0),
+        ("jaga_requests_inside", &["lane=\"live\""], 0.0),
         ("jaga_upload_bytes_total", &[], 0.0),
         (
             "jaga_backbone_sessions",

@@ -260,16 +260,25 @@ fn a_frame_without_an_answer_is_never_a_score() {
 
 #[test]
 fn many_uploads_at_once_get_their_own_answers() {
-    let Some(server) = Server::start(|_| {}).filter(|_| have_ffmpeg()) else {
-        return;
-    };
+    for (max_batch, max_delay_ms) in [(1, 0), (8, 0), (8, 20)] {
+        let server = Server::start(|config| {
+            config.models.max_batch = max_batch;
+            config.models.max_delay_ms = max_delay_ms;
+        });
+        if let Some(server) = server.filter(|_| have_ffmpeg()) {
+            uploads_get_their_own_answers(&server);
+        }
+    }
+}
+
+fn uploads_get_their_own_answers(server: &Server) {
     let (grey, white) = (grey(), clip("white", [255, 255, 255]));
     let alone = [&grey, &white].map(|file| server.score("", file).1["score"].clone());
     assert_ne!(alone[0], alone[1]);
     std::thread::scope(|scope| {
         let asked: Vec<_> = (0..24)
             .map(|i| {
-                let (server, file) = (&server, if i % 2 == 0 { &grey } else { &white });
+                let file = if i % 2 == 0 { &grey } else { &white };
                 scope.spawn(move || server.score("", file))
             })
             .collect();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jaga::domain::face::{Face, Point, Rect};
 use jaga::domain::frame::Picture;
+use jaga::domain::lanes::Lane;
 use jaga::inference::bundle::manifest::{FaceScore, FaceSection, Template};
 use jaga::inference::bundle::{FinderTask, Sorted};
 use jaga::inference::faces::Cropper;
@@ -60,7 +61,7 @@ fn finder(max_side: Option<u32>) -> Option<Finder> {
 
 async fn faces(finder: &Finder, picture: &Picture) -> Vec<Face> {
     let input = finder.prepare(picture).unwrap();
-    finder.find(input).await.unwrap().faces
+    finder.find(input, Lane::Live).await.unwrap().faces
 }
 
 /// The clips of a folder of the shared media, by name.

@@ -3,6 +3,7 @@
 
 use jaga::domain::face::{Face, Rect};
 use jaga::domain::frame::Picture;
+use jaga::domain::lanes::Lane;
 use jaga::inference::registry::Selection;
 use jaga::inference::{InferenceError, InferenceErrorKind, ModelsConfig, Provider, Registry};
 use tempfile::TempDir;
@@ -116,7 +117,7 @@ fn painted(width: u32, height: u32, cells: &[[u32; 4]]) -> Picture {
 async fn found(registry: &Registry, picture: &Picture) -> Vec<Face> {
     let finder = registry.finder("painted").unwrap();
     let input = finder.prepare(picture).unwrap();
-    finder.find(input).await.unwrap().faces
+    finder.find(input, Lane::Live).await.unwrap().faces
 }
 
 fn near(face: &Face, [x, y, width, height]: [f64; 4], confidence: f64) -> bool {

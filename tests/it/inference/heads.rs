@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jaga::domain::frame::Picture;
+use jaga::domain::lanes::Lane;
 use jaga::domain::quality::Bounds;
 use jaga::inference::registry::Selection;
 use jaga::inference::{
@@ -51,6 +52,7 @@ fn config(dir: &Path) -> ModelsConfig {
     ModelsConfig {
         dirs: vec![dir.to_owned()],
         sessions: 1,
+        max_batch: 32,
         ..ModelsConfig::default()
     }
 }
@@ -171,7 +173,10 @@ async fn heads_on_one_backbone_answer_as_apart_from_one_run() {
         for count in 2..=NAMES.len() {
             let asked = &together[..count];
             let tensor = asked[0].prepare(&picture).unwrap();
-            let scored = backbone.score(tensor, &heads(asked)).await.unwrap();
+            let scored = backbone
+                .score(tensor, &heads(asked), Lane::Live)
+                .await
+                .unwrap();
             runs += 1;
             assert_eq!(backbone.runs(), runs, "{count} heads are one run");
             assert_eq!(scored.logits.len(), count);
@@ -197,7 +202,10 @@ async fn heads_on_one_backbone_answer_as_apart_from_one_run() {
     let want = expected(&picture);
     let asked = [together[4], together[0], together[4]];
     let tensor = asked[0].prepare(&picture).unwrap();
-    let scored = backbone.score(tensor, &heads(&asked)).await.unwrap();
+    let scored = backbone
+        .score(tensor, &heads(&asked), Lane::Live)
+        .await
+        .unwrap();
     for (got, want) in scored.logits.into_iter().zip([want[4], want[0], want[4]]) {
         assert!((got.unwrap().get() - want).abs() < TOLERANCE * want.abs().max(1.0));
     }
@@ -217,7 +225,10 @@ async fn a_head_that_has_no_score_fails_alone() {
     let backbone = asked[0].backbone();
     let bright = Picture::new(2, 2, vec![250; 12]).unwrap();
     let tensor = asked[0].prepare(&bright).unwrap();
-    let scored = backbone.score(tensor, &heads(&asked)).await.unwrap();
+    let scored = backbone
+        .score(tensor, &heads(&asked), Lane::Live)
+        .await
+        .unwrap();
     let [first, doubtful, last] = scored.logits.as_slice() else {
         panic!("{:?}", scored.logits)
     };
@@ -232,7 +243,10 @@ async fn a_head_that_has_no_score_fails_alone() {
     // On a darker one it has one.
     let dark = Picture::new(2, 2, vec![100; 12]).unwrap();
     let tensor = asked[1].prepare(&dark).unwrap();
-    let scored = backbone.score(tensor, &heads(&asked)).await.unwrap();
+    let scored = backbone
+        .score(tensor, &heads(&asked), Lane::Live)
+        .await
+        .unwrap();
     let got = scored.logits[1].as_ref().unwrap().get();
     assert!((got - 100.0_f64.ln()).abs() < TOLERANCE, "{got}");
 }

@@ -7,6 +7,7 @@
     reason = "a test that can't go on stops, and says what it measured"
 )]
 
+mod batches;
 mod faces;
 mod finders;
 mod heads;

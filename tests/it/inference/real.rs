@@ -15,7 +15,7 @@ use super::support::{Numbers, logit, python, reference, root, runtime, scorer, s
 const TOLERANCE: f64 = 0.01;
 
 /// The bundle, where its weights are there.
-fn bundle(folder: &Path) -> Option<Bundle<Scorer>> {
+pub(super) fn bundle(folder: &Path) -> Option<Bundle<Scorer>> {
     let weights = weights();
     if !weights.join(folder.file_name().unwrap()).is_dir() {
         skip(&format!(
@@ -29,7 +29,7 @@ fn bundle(folder: &Path) -> Option<Bundle<Scorer>> {
 }
 
 /// Blobs of colour with some noise on them: no photograph, but not white noise either.
-fn scene(width: u32, height: u32, seed: u64) -> Picture {
+pub(super) fn scene(width: u32, height: u32, seed: u64) -> Picture {
     let mut numbers = Numbers::new(seed);
     let waves: Vec<f64> = (0..6)
         .map(|_| 2.0 + f64::from(numbers.next()) / 20.0)
