@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::pipeline::AnalyzeError;
 /// One file's result.
 pub(super) struct Item<'a> {
     pub(super) file: &'a Path,
-    pub(super) result: &'a Result<Report, AnalyzeError>,
+    pub(super) result: &'a Result<Arc<Report>, AnalyzeError>,
 }
 
 /// Results as they come in.
@@ -127,7 +128,7 @@ fn coverage(report: &Report) -> String {
 fn line<'a>(item: &Item<'a>) -> Line<'a> {
     Line {
         file: item.file.display().to_string(),
-        report: item.result.as_ref().ok(),
+        report: item.result.as_deref().ok(),
         problem: item.result.as_ref().err().map(|error| Fault {
             code: error.kind().code(),
             detail: error.to_string(),

@@ -25,6 +25,8 @@ pub(super) fn run(
 ) -> anyhow::Result<Outcome> {
     // Every file is admitted by this loop itself.
     config.analysis.queue = args.files.len();
+    // The command ends before a report could be asked for again.
+    config.analysis.recall.max_bytes = 0;
     let names = if args.models.is_empty() {
         &config.models.default
     } else {
@@ -94,7 +96,7 @@ async fn score_all(
     Ok(outcome)
 }
 
-async fn score_one(job: &Job, path: &Path) -> Result<Report, AnalyzeError> {
+async fn score_one(job: &Job, path: &Path) -> Result<Arc<Report>, AnalyzeError> {
     let (path, limit): (PathBuf, u64) = (path.to_owned(), job.limit);
     let ticket = job.pipeline.admission().enter(job.request.lane())?;
     let upload = tokio::task::spawn_blocking(move || Upload::from_path(&path, limit)).await??;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::admission::{Admission, Permit};
 use super::answer::{self, Evidence, People};
@@ -11,6 +12,7 @@ use super::config::AnalysisConfig;
 use super::error::AnalyzeError;
 use super::frames::{self, Outputs};
 use super::policies::Policies;
+use super::recall::{self, Recall, Recalled};
 use super::receipt::{Programs, receipt};
 use super::request::{Options, Request};
 use super::sight::Terms;
@@ -20,7 +22,7 @@ use crate::config::Config;
 use crate::domain::lanes::Lane;
 use crate::domain::media::MediaFacts;
 use crate::domain::policy::Policy;
-use crate::domain::report::{MediaReport, ModelReport, Report, SCHEMA, Timings};
+use crate::domain::report::{MediaReport, ModelReport, Receipt, Report, SCHEMA, Timings};
 use crate::domain::sampling::SamplingPlan;
 use crate::inference::registry::Selection;
 use crate::inference::{Model, Registry, Runtime};
@@ -39,6 +41,7 @@ pub struct Pipeline {
     limits: MediaLimits,
     config: Arc<AnalysisConfig>,
     admission: Admission,
+    recall: Recall,
 }
 
 impl Pipeline {
@@ -60,6 +63,7 @@ impl Pipeline {
             policies,
             limits: config.media.limits,
             admission: Admission::new(&config.analysis, config.models.shares),
+            recall: Recall::new(config.analysis.recall),
             config: Arc::new(config.analysis.clone()),
         })
     }
@@ -138,13 +142,26 @@ impl Pipeline {
         })
     }
 
-    /// Scores one upload. Dropping the future kills the decoder and gives up all queued frames.
+    /// The report that was made of the same upload under the same terms, where it is still kept.
+    /// It costs no place to work.
+    pub fn recall(&self, upload: &Upload, request: &Request) -> Option<Recalled> {
+        let receipt = self.receipt(request).ok()?;
+        let terms = terms(request, &receipt, today(Timestamp::now()));
+        self.recall.find(&upload.blake3, &terms)
+    }
+
+    fn receipt(&self, request: &Request) -> Result<Receipt, serde_json::Error> {
+        receipt(request, &self.programs, self.limits, &self.config)
+    }
+
+    /// Scores one upload and keeps the report for [`Pipeline::recall`]. Dropping the future kills
+    /// the decoder and gives up all queued frames.
     pub async fn analyze(
         &self,
         upload: Upload,
         request: &Request,
         permit: Permit,
-    ) -> Result<Report, AnalyzeError> {
+    ) -> Result<Arc<Report>, AnalyzeError> {
         let deadline = permit.deadline;
         let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, &permit))
             .await
@@ -197,7 +214,7 @@ impl Pipeline {
         request: &Request,
         seen: &Seen,
         since_upload: Duration,
-    ) -> Result<Report, AnalyzeError> {
+    ) -> Result<Arc<Report>, AnalyzeError> {
         let evidence = Evidence {
             outputs: &seen.outputs,
             views: &request.views,
@@ -213,7 +230,7 @@ impl Pipeline {
             .collect();
         let found = answer::questions(&voters, &request.policy);
         let now = Timestamp::now();
-        let today = now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+        let today = today(now);
         let mut report = Report {
             schema: SCHEMA,
             id: ulid::Ulid::generate().to_string(),
@@ -232,11 +249,27 @@ impl Pipeline {
             questions: found.answers,
             policy: request.policy.decide(&found.findings, request.lane, today),
             models,
-            receipt: receipt(request, &self.programs, self.limits, &self.config)?,
+            receipt: self.receipt(request)?,
             timings_ms: timings(upload, &seen.outputs, since_upload),
         };
         report.receipt.report_blake3 = report.content_hash()?;
+        let report = Arc::new(report);
+        let terms = terms(request, &report.receipt, today);
+        self.recall.keep(&report, &terms);
         Ok(report)
+    }
+}
+
+/// The date by which a policy's rules are chosen.
+fn today(now: Timestamp) -> Date {
+    now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date()
+}
+
+fn terms<'a>(request: &Request, receipt: &'a Receipt, today: Date) -> recall::Terms<'a> {
+    recall::Terms {
+        config_blake3: &receipt.config_blake3,
+        today,
+        frame_scores: request.frame_scores,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::recall::RecallConfig;
 use crate::config::ConfigError;
 use crate::domain::quality::Bounds;
 use crate::domain::sampling::{SamplingPlan, Strategy};
@@ -31,6 +32,8 @@ pub struct AnalysisConfig {
     pub quality: Bounds,
     /// Faces, for the models that look at them.
     pub faces: FacesConfig,
+    /// Reports that are given again.
+    pub recall: RecallConfig,
 }
 
 /// `[analysis.faces]` in `jaga.toml`.
@@ -66,6 +69,7 @@ impl Default for AnalysisConfig {
             letterbox: true,
             quality: Bounds::DEFAULT_GATE,
             faces: FacesConfig::default(),
+            recall: RecallConfig::default(),
         }
     }
 }
@@ -101,6 +105,7 @@ impl AnalysisConfig {
                 got: error.to_string(),
             });
         }
+        self.recall.validate()?;
         self.faces.validate()
     }
 

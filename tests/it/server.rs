@@ -74,6 +74,8 @@ impl Server {
         data.path().clone_into(&mut config.data.dir);
         // Most clips of these tests are of one colour.
         config.analysis.quality = Bounds::default();
+        // Tests that send a clip twice want it looked at twice.
+        config.analysis.recall.max_bytes = 0;
         change(&mut config);
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = std::sync::mpsc::channel();

@@ -2,9 +2,11 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{AGE, CACHE_CONTROL, HeaderName};
+use axum::response::{IntoResponse, Response};
 
 use crate::domain::lanes::Lane;
-use crate::domain::report::Report;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::upload;
@@ -15,19 +17,49 @@ use crate::pipeline::Options;
 pub(super) async fn score(
     State(state): State<AppState>,
     request: Request,
-) -> Result<Json<Report>, Problem> {
+) -> Result<Response, Problem> {
     let pipeline = state.pipeline()?;
     let options = options(request.uri().query().unwrap_or_default())?;
     let resolved = pipeline.request(&options, Lane::Live)?;
     let ticket = pipeline.admission().enter(resolved.lane())?;
+    let afresh = asks_afresh(request.headers());
     let upload = upload::receive(&state, request).await?;
+    if let Some(known) = (!afresh)
+        .then(|| pipeline.recall(&upload, &resolved))
+        .flatten()
+    {
+        state.metrics().recalled(resolved.lane());
+        let headers = [
+            (AGE, known.age().as_secs().to_string()),
+            (CACHE_STATUS, "jaga; hit".to_owned()),
+        ];
+        return Ok((headers, Json(&*known.report)).into_response());
+    }
     let analyzed = async {
         let permit = pipeline.admission().work(ticket).await?;
         pipeline.analyze(upload, &resolved, permit).await
     };
     let analyzed = analyzed.await;
-    state.metrics().analyzed(Lane::Live, analyzed.as_ref());
-    Ok(Json(analyzed?))
+    let outcome = analyzed.as_deref();
+    state.metrics().analyzed(resolved.lane(), outcome);
+    Ok(Json(&*analyzed?).into_response())
+}
+
+/// Which cache answered, RFC 9211.
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// Whether the caller wants no report that was made before (RFC 9111, section 5.2.1.4).
+fn asks_afresh(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CACHE_CONTROL).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|word| {
+            let word = word.trim();
+            ["no-cache", "no-store"]
+                .iter()
+                .any(|wanted| word.eq_ignore_ascii_case(wanted))
+        })
 }
 
 /// Reads the query; an unknown key is an error, for it may be a misspelt one.

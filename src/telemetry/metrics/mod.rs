@@ -60,6 +60,7 @@ pub struct Metrics {
     request_durations: Durations<labels::Route>,
     upload_bytes: Counter,
     analyses: Family<labels::Analysis, Counter>,
+    recalled: Family<labels::Lane, Counter>,
     stages: Durations<labels::Stage>,
     inputs: Inputs,
     faces: Faces,
@@ -91,6 +92,7 @@ impl Default for Metrics {
             request_durations: durations(),
             upload_bytes: Counter::default(),
             analyses: Family::default(),
+            recalled: Family::default(),
             stages: durations(),
             inputs: Inputs::default(),
             faces: Faces::default(),
@@ -108,6 +110,7 @@ impl Metrics {
         add(registry, Name::HttpRequestDuration, &self.request_durations);
         add(registry, Name::UploadBytes, &self.upload_bytes);
         add(registry, Name::Analyses, &self.analyses);
+        add(registry, Name::ReportsRecalled, &self.recalled);
         add(registry, Name::StageDuration, &self.stages);
         add(registry, Name::InputsPlanned, &inputs.planned);
         add(registry, Name::InputsDecoded, &inputs.decoded);
@@ -155,6 +158,12 @@ impl Metrics {
             report.models.iter().for_each(|model| self.model(model));
             report.faces.iter().for_each(|found| self.finder(found));
         }
+    }
+
+    /// A complete upload of `lane` got a report that was there.
+    pub fn recalled(&self, lane: Lane) {
+        let lane = lane.name();
+        self.recalled.get_or_create(&labels::Lane { lane }).inc();
     }
 
     fn spent(&self, timings: &Timings) {

@@ -11,6 +11,8 @@ pub enum Name {
     UploadBytes,
     /// Analyses by outcome.
     Analyses,
+    /// Reports that were there already.
+    ReportsRecalled,
     /// Time by stage.
     StageDuration,
     /// Inputs that plans asked for.
@@ -90,11 +92,12 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
         Self::UploadBytes,
         Self::Analyses,
+        Self::ReportsRecalled,
         Self::StageDuration,
         Self::InputsPlanned,
         Self::InputsDecoded,
@@ -162,7 +165,8 @@ impl Name {
             Self::HttpRequests => ("jaga_http_requests", Counter, "Requests answered, by route, status and problem code"),
             Self::HttpRequestDuration => ("jaga_http_request_duration_seconds", Histogram, "From a request's head to its answer's head, by route"),
             Self::UploadBytes => ("jaga_upload_bytes", Counter, "Bytes of uploads that arrived, complete or not"),
-            Self::Analyses => ("jaga_analyses", Counter, "Complete uploads, by lane and verdict or problem code"),
+            Self::Analyses => ("jaga_analyses", Counter, "Complete uploads that were analysed, by lane and verdict or problem code"),
+            Self::ReportsRecalled => ("jaga_reports_recalled", Counter, "Complete uploads that got a report made before, by lane"),
             Self::StageDuration => ("jaga_stage_duration_seconds", Histogram, "Time of one analysis in each stage as in timings_ms of its report; stages overlap"),
             Self::InputsPlanned => ("jaga_inputs_planned", Counter, "Frames, or windows, that plans asked for, by model"),
             Self::InputsDecoded => ("jaga_inputs_decoded", Counter, "Planned inputs that came out of the decoder, by model"),

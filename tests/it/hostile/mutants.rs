@@ -13,7 +13,7 @@ use crate::decoder::{keyframe, play, uniform};
 use crate::media_files::have_ffmpeg;
 use crate::random::Random;
 
-/// Mutants of each seed file; `JAGA_MUTANTS` asks for more.
+/// Mutants of each seed file; `JAGA_TEST_MUTANTS` asks for more.
 const MUTANTS: u64 = 6;
 
 /// Flips some bytes, half of them in the first 2 KB, where headers are; sometimes cuts the end.
@@ -70,7 +70,7 @@ fn flipped_bytes_never_kill_the_child() {
     if !have_ffmpeg() {
         return;
     }
-    let asked = std::env::var("JAGA_MUTANTS").ok();
+    let asked = std::env::var("JAGA_TEST_MUTANTS").ok();
     let mutants: u64 = asked.map_or(MUTANTS, |number| number.parse().unwrap());
     let mutants: Vec<_> = seeds()
         .into_iter()

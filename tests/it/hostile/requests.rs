@@ -274,19 +274,13 @@ fn more_uploads_than_there_is_room_are_turned_away() {
         let _turned_away = stream.write_all(&request[request.len() - 1..]);
         answers.push(read_answer(&mut stream).0);
     }
-    // An answer may be lost where the server closed on bytes that it hadn't read.
-    let (scored, away, lost) = (
-        count(&answers, 200),
-        count(&answers, 429),
-        count(&answers, 0),
-    );
-    assert_eq!(scored + away + lost, UPLOADS, "{answers:?}");
-    assert_eq!(scored, 22, "{answers:?}");
+    let (scored, away) = (count(&answers, 200), count(&answers, 429));
+    assert_eq!((scored, away), (22, UPLOADS - 22), "{answers:?}");
     service.settles(before);
     let grown = service.resident_bytes().saturating_sub(memory);
     assert!(grown < 64 << 20, "grew by {} MiB", grown >> 20);
     eprintln!(
-        "{scored} scored, {away} turned away, {lost} without an answer, {} KiB more",
+        "{scored} scored, {away} turned away, {} KiB more",
         grown >> 10
     );
 }

@@ -49,6 +49,7 @@ impl Service {
             .env("JAGA_RUNTIME__LIBRARY", library)
             .env("JAGA_MODELS__DEFAULT", "tiny")
             .env("JAGA_ANALYSIS__QUALITY__MAX_BLOCKINESS", "100")
+            .env("JAGA_ANALYSIS__RECALL__MAX_BYTES", "0")
             .env("JAGA_DATA_DIR", folder.path().join("data"))
             .envs(settings.iter().copied())
             .stdin(Stdio::null())

@@ -8,4 +8,5 @@ mod metrics;
 mod models;
 mod problems;
 mod process;
+mod recall;
 mod score;

@@ -36,6 +36,7 @@ impl Process {
             .env("JAGA_MODELS__DEFAULT", "tiny")
             .env("JAGA_DATA_DIR", folder.path().join("data"))
             .env("JAGA_ANALYSIS__QUALITY__MAX_BLOCKINESS", "100")
+            .env("JAGA_ANALYSIS__RECALL__MAX_BYTES", "0")
             .env("JAGA_LOG__FORMAT", "json")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
