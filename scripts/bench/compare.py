@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import clips
+from adaptive import compare_adaptive
 from process import measure
 from sharing import compare_sharing
 
@@ -55,10 +56,13 @@ def compare_scoring(jaga, files, model, sampling):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["decode", "score", "sharing"], help="decode, score, sharing")
+    parser.add_argument("what", nargs="*", default=["decode", "score", "sharing"],
+                        help="decode, score, sharing, adaptive")
     parser.add_argument("--jaga", type=Path, required=True)
     parser.add_argument("--media", type=Path, default=ROOT / ".jaga" / "bench")
     parser.add_argument("--clips", type=Path, nargs="+", help="score these instead of generated clips")
+    parser.add_argument("--labelled", type=Path, default=ROOT.parent / "shared" / "media",
+                        help="for adaptive: a folder with clips and manifest.tsv (path, label)")
     parser.add_argument("--model", default="genai-clip")
     parser.add_argument("--sampling", choices=["uniform", "keyframe"], default="uniform")
     parser.add_argument("--repeat", type=int, default=7)
@@ -69,6 +73,8 @@ def main():
     if "score" in arguments.what:
         files = arguments.clips or clips.twenty(arguments.media)
         compare_scoring(arguments.jaga, files, arguments.model, arguments.sampling)
+    if "adaptive" in arguments.what:
+        compare_adaptive(arguments.jaga, arguments.labelled, arguments.model)
     if "sharing" in arguments.what:
         clip = clips.one_long(arguments.media)
         compare_sharing(arguments.jaga, clip, ROOT / ".jaga" / "weights", arguments.repeat)

@@ -69,6 +69,9 @@ pub struct ScoreArgs {
     /// Put every frame's score into the report.
     #[arg(long)]
     pub frame_scores: bool,
+    /// Score no more frames than the verdict needs.
+    #[arg(long)]
+    pub adaptive: bool,
 }
 
 /// Form of results.

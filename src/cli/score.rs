@@ -40,6 +40,7 @@ pub(super) fn run(
         frames: args.frames,
         sampling: args.sampling,
         frame_scores: args.frame_scores,
+        adaptive: args.adaptive.then_some(true),
     };
     let request = match policy {
         Some(policy) => pipeline.request_with_policy(&options, Lane::Live, Arc::new(policy))?,

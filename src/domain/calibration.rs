@@ -87,6 +87,16 @@ impl Calibration {
         }
     }
 
+    /// Slope and offset, where calibrated log-odds are a straight line of the model's own.
+    pub fn line(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::None => Some((1.0, 0.0)),
+            Self::Platt { a, b } => Some((*a, *b)),
+            Self::Temperature { temperature } => Some((temperature.recip(), 0.0)),
+            Self::Isotonic { .. } => None,
+        }
+    }
+
     /// The name that reports show.
     pub fn name(&self) -> &'static str {
         match self {

@@ -2,8 +2,14 @@
 
 use serde::Serialize;
 
+/// Whether a count is left out of a report.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+pub(super) fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
 /// Counts of frames, or of windows for a model that looks at time;
-/// `scored + left_out + failed == planned` and `scored + left_out ≤ decoded ≤ planned`.
+/// `scored + left_out + spared + failed == planned` and `scored + left_out + spared ≤ decoded ≤ planned`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Coverage {
     /// Distinct frames that the sampling plan asked for.
@@ -14,6 +20,9 @@ pub struct Coverage {
     pub scored: u32,
     /// Frames that the model was not asked about: there is no face in them, or they are too poor.
     pub left_out: u32,
+    /// Decoded frames that adaptive sampling found no need to score.
+    #[serde(skip_serializing_if = "is_none")]
+    pub spared: u32,
     /// Planned frames without a score for any other reason.
     pub failed: u32,
 }
@@ -29,6 +38,7 @@ impl Coverage {
             decoded,
             scored,
             left_out: 0,
+            spared: 0,
             failed: planned.saturating_sub(scored),
         }
     }
@@ -48,14 +58,32 @@ impl Coverage {
         }
     }
 
-    /// Scored part of the plan, 0..=1; 0 for an empty plan.
+    /// The same with `spared` of the frames that count as failed counted as such, at most those
+    /// that were decoded.
+    #[must_use]
+    pub fn sparing(self, spared: u32) -> Self {
+        let looked = self.scored.saturating_add(self.left_out);
+        let spared = spared.min(self.decoded.saturating_sub(looked));
+        Self {
+            spared,
+            failed: self.failed.saturating_sub(spared),
+            ..self
+        }
+    }
+
+    /// Frames that have a score or need none.
+    fn known(self) -> u32 {
+        self.scored.saturating_add(self.spared)
+    }
+
+    /// Part of the plan that was scored, or spared, 0..=1; 0 for an empty plan.
     pub fn ratio(self) -> f64 {
         self.ratio_with(0)
     }
 
     /// The same, with `answered` more frames on which there is an answer without a score.
     pub fn ratio_with(self, answered: u32) -> f64 {
-        let answered = self.scored.saturating_add(answered).min(self.planned);
+        let answered = self.known().saturating_add(answered).min(self.planned);
         if self.planned == 0 {
             0.0
         } else {
@@ -66,13 +94,13 @@ impl Coverage {
     /// True when at least half of the planned frames were scored or left out: for a model that
     /// looks at faces, which need not be everywhere.
     pub fn looked_at_enough(self) -> bool {
-        let looked = self.scored.saturating_add(self.left_out);
+        let looked = self.known().saturating_add(self.left_out);
         self.planned > 0 && u64::from(looked).saturating_mul(2) >= u64::from(self.planned)
     }
 
-    /// True when at least half of the planned frames were scored: below that there is no score.
+    /// True when at least half of the planned frames were scored, or spared: below that there is no score.
     pub fn is_enough(self) -> bool {
-        self.planned > 0 && u64::from(self.scored) * 2 >= u64::from(self.planned)
+        self.planned > 0 && u64::from(self.known()) * 2 >= u64::from(self.planned)
     }
 }
 
@@ -80,6 +108,14 @@ impl Coverage {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_spared_is_known_well_enough() {
+        let coverage = Coverage::new(16, 14, 4).leaving_out(1).sparing(20);
+        assert_eq!((coverage.spared, coverage.failed), (9, 2));
+        assert!(coverage.is_enough());
+        assert!((coverage.ratio() - 13.0 / 16.0).abs() < 1e-12);
+    }
 
     #[test]
     fn half_is_enough_and_less_is_not() {

@@ -4,6 +4,7 @@
     warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+pub mod adaptive;
 pub mod aggregation;
 pub mod appearance;
 pub mod calibration;

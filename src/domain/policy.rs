@@ -26,6 +26,8 @@ pub struct Policy {
     pub version: String,
     /// BLAKE3 of the file's text, hex.
     pub blake3: String,
+    /// Whether a request that doesn't say has no more frames scored than its verdict needs.
+    pub adaptive: bool,
     actions: Vec<String>,
     combinations: BTreeMap<String, Combine>,
     rules: Vec<Rule>,
@@ -121,6 +123,17 @@ impl Policy {
                 })
                 .collect(),
         }
+    }
+}
+
+impl Policy {
+    /// Scores of `question` at which a rule begins to apply, whatever its lane and its dates.
+    pub fn thresholds(&self, question: &str) -> impl Iterator<Item = Probability> {
+        let own = self
+            .rules
+            .iter()
+            .filter(move |rule| rule.question == question);
+        own.map(|rule| rule.min_score)
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::coverage::Coverage;
+use super::adaptive::Stop;
+use super::coverage::{Coverage, is_none};
 use super::letterbox::Bars;
 use super::media::MediaFacts;
 use super::policy::Decision;
@@ -190,6 +191,12 @@ pub struct ModelReport {
     pub aggregation: &'static str,
     /// What the score rests on.
     pub coverage: Coverage,
+    /// Of the scored inputs, those that were the same as another to the pixel and share its score.
+    #[serde(skip_serializing_if = "is_none")]
+    pub repeated: u32,
+    /// With adaptive sampling: why no more frames were scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stop>,
     /// Why frames, or windows, were left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<LeftOut, u32>,

@@ -136,6 +136,7 @@ impl Pipeline {
         Ok(Request {
             views: Arc::new(Views::of(&models, stills, &self.models)?),
             models: models.into(),
+            adaptive: options.adaptive.unwrap_or(policy.adaptive),
             policy,
             frame_scores: options.frame_scores,
             lane,
@@ -191,6 +192,9 @@ impl Pipeline {
             views: Arc::clone(&request.views),
             config: Arc::clone(&self.config),
             lane: permit.lane(),
+            adaptive: request.adaptive.then(|| Arc::clone(&request.policy)),
+            content: upload.blake3.clone(),
+            repeats: Arc::default(),
         };
         let mut outputs = frames::score(media, chosen, &terms).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);

@@ -2,20 +2,21 @@
 //! side, with a bound on what is in memory.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use futures_util::stream::{self, TryStreamExt};
 
+use super::adaptive::Ladder;
 use super::error::AnalyzeError;
 use super::framing::{Framed, framed};
+use super::inputs::{Done, Job};
 use super::sight::{Part, Sight, Terms, look};
 use super::spent::Spent;
 use super::views::{Group, Role, Views};
-use super::windows::{Assembly, Ready};
+use super::windows::Assembly;
+use crate::domain::adaptive::Stop;
 use crate::domain::letterbox::Bars;
 use crate::domain::quality::LeftOut;
 use crate::domain::score::Logit;
-use crate::inference::{InferenceError, Pixels};
 use crate::media::OpenMedia;
 use crate::media::protocol::Chosen;
 
@@ -32,6 +33,11 @@ pub(super) struct Outputs {
     pub(super) sights: Vec<Sight>,
     /// For each model of the request, what it said of each input.
     pub(super) samples: Vec<Vec<Sample>>,
+    /// For each model of the request, why adaptive sampling scored no more frames; `None` without
+    /// it.
+    pub(super) stopped: Vec<Option<Stop>>,
+    /// For each model of the request, its inputs that were the same as another, to the pixel.
+    pub(super) repeated: Vec<u32>,
     /// Black bars that the first pictures share.
     pub(super) bars: Bars,
     /// Time by stage.
@@ -65,24 +71,10 @@ pub(super) enum Outcome {
     Scored(Logit),
     /// It was not asked.
     LeftOut(LeftOut),
+    /// Adaptive sampling needed it no more.
+    Spared,
     /// It gave no usable number, or the input couldn't be made.
     Failed,
-}
-
-/// An input for a group's backbone.
-struct Job {
-    group: usize,
-    place: Place,
-    left_out: Vec<Option<LeftOut>>,
-    pixels: Vec<Pixels>,
-}
-
-/// What became of it, for each member of the group.
-struct Done {
-    group: usize,
-    place: Place,
-    outcomes: Vec<Outcome>,
-    spent: Spent,
 }
 
 /// Runs the models of `terms` over everything that `media` yields. Dropping the future stops all.
@@ -93,9 +85,7 @@ pub(super) async fn score(
 ) -> Result<Outputs, AnalyzeError> {
     let bars = Arc::new(OnceLock::new());
     let roles = roles(&chosen);
-    let mut desk = Desk::new(&terms.views, &chosen);
-    let mut samples: Vec<Vec<Sample>> = terms.models.iter().map(|_| Vec::new()).collect();
-    let mut spent = Spent::default();
+    let (mut desk, mut found) = (Desk::new(terms, &chosen), Found::new(terms));
     {
         let role = |framed: &Framed| roles.get(framed.frame.index).cloned();
         let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars))
@@ -106,39 +96,87 @@ pub(super) async fn score(
             .try_buffered(PICTURES_IN_FLIGHT)
             .map_ok(|(sight, parts)| stream::iter(desk.take(sight, parts).into_iter().map(Ok)))
             .try_flatten()
-            .map_ok(|job| run(job, terms))
+            .map_ok(|job| job.run(terms))
             .try_buffered(terms.config.frames_in_flight);
-        let mut done = std::pin::pin!(jobs);
-        while let Some(done) = done.try_next().await? {
-            spent += done.spent;
-            note(&mut samples, &done, &terms.views);
+        let mut jobs = std::pin::pin!(jobs);
+        while let Some(done) = jobs.try_next().await? {
+            found.note(&done, &terms.views);
         }
     }
-    let mut sights = desk.sights;
+    let Desk {
+        mut sights,
+        ladders,
+        ..
+    } = desk;
+    for (group, ladder) in ladders.into_iter().enumerate() {
+        let Some(ladder) = ladder else { continue };
+        let (done, stop) = ladder.climb(terms).await?;
+        for done in &done {
+            found.note(done, &terms.views);
+        }
+        found.stop(group, stop, &terms.views);
+    }
     sights.sort_by_key(|sight| sight.index);
     for sight in &sights {
-        spent += sight.spent;
+        found.spent += sight.spent;
     }
-    for list in &mut samples {
+    for list in &mut found.samples {
         list.sort_by_key(|sample| sample.place);
     }
     Ok(Outputs {
         chosen,
         sights,
-        samples,
+        samples: found.samples,
+        stopped: found.stopped,
+        repeated: found.repeated,
         bars: bars.get().copied().unwrap_or_default(),
-        spent,
+        spent: found.spent,
     })
 }
 
-fn note(samples: &mut [Vec<Sample>], done: &Done, views: &Views) {
-    let members = views.groups.get(done.group).map(|group| &group.members);
-    for (member, outcome) in members.into_iter().flatten().zip(&done.outcomes) {
-        if let Some(list) = samples.get_mut(*member) {
-            list.push(Sample {
-                place: done.place,
-                outcome: *outcome,
-            });
+/// What has come of the inputs so far, by model of the request.
+struct Found {
+    samples: Vec<Vec<Sample>>,
+    stopped: Vec<Option<Stop>>,
+    repeated: Vec<u32>,
+    spent: Spent,
+}
+
+impl Found {
+    fn new(terms: &Terms) -> Self {
+        // Models that no ladder is climbed for have all their inputs scored.
+        let stop = terms.adaptive.is_some().then_some(Stop::NotApplicable);
+        Self {
+            samples: terms.models.iter().map(|_| Vec::new()).collect(),
+            stopped: vec![stop; terms.models.len()],
+            repeated: vec![0; terms.models.len()],
+            spent: Spent::default(),
+        }
+    }
+
+    fn note(&mut self, done: &Done, views: &Views) {
+        self.spent += done.spent;
+        let members = views.groups.get(done.group).map(|group| &group.members);
+        for (member, outcome) in members.into_iter().flatten().zip(&done.outcomes) {
+            if let Some(list) = self.samples.get_mut(*member) {
+                list.push(Sample {
+                    place: done.place,
+                    outcome: *outcome,
+                });
+            }
+            let repeated = self.repeated.get_mut(*member).filter(|_| done.repeated);
+            if let Some(repeated) = repeated.filter(|_| matches!(outcome, Outcome::Scored(_))) {
+                *repeated = repeated.saturating_add(1);
+            }
+        }
+    }
+
+    fn stop(&mut self, group: usize, stop: Stop, views: &Views) {
+        let members = views.groups.get(group).map(|group| &group.members);
+        for member in members.into_iter().flatten() {
+            if let Some(slot) = self.stopped.get_mut(*member) {
+                *slot = Some(stop);
+            }
         }
     }
 }
@@ -167,15 +205,19 @@ fn roles(chosen: &Chosen) -> Vec<Role> {
     roles
 }
 
-/// Where what was seen becomes inputs: single ones at once, windows when they are complete.
+/// Where what was seen becomes inputs: single ones at once, or kept for their ladder; windows when
+/// they are complete.
 struct Desk {
     /// By group; none for a group that sees single frames.
     assemblies: Vec<Option<Assembly>>,
+    /// By group; none for a group whose inputs are scored as they come.
+    ladders: Vec<Option<Ladder>>,
     sights: Vec<Sight>,
 }
 
 impl Desk {
-    fn new(views: &Views, chosen: &Chosen) -> Self {
+    fn new(terms: &Terms, chosen: &Chosen) -> Self {
+        let views = &terms.views;
         let assembly = |(place, group): (usize, &Group)| {
             let kind = chosen.windows.get(group.view.window?)?;
             let at = |index: &u32| usize::try_from(*index).unwrap_or(usize::MAX);
@@ -185,6 +227,11 @@ impl Desk {
         };
         Self {
             assemblies: views.groups.iter().enumerate().map(assembly).collect(),
+            ladders: views
+                .groups
+                .iter()
+                .map(|group| Ladder::of(group, terms))
+                .collect(),
             sights: Vec::new(),
         }
     }
@@ -194,9 +241,15 @@ impl Desk {
         let mut of_windows: Vec<Vec<Part>> = self.assemblies.iter().map(|_| Vec::new()).collect();
         for part in parts {
             let windowed = self.assemblies.get(part.group).is_some_and(Option::is_some);
-            match of_windows.get_mut(part.group).filter(|_| windowed) {
-                Some(list) => list.push(part),
-                None => jobs.push(Job::single(sight.index, part)),
+            if let Some(list) = of_windows.get_mut(part.group).filter(|_| windowed) {
+                list.push(part);
+                continue;
+            }
+            let ladder = self.ladders.get_mut(part.group).and_then(Option::as_mut);
+            let job = Job::single(sight.index, part);
+            match ladder {
+                Some(ladder) => ladder.add(job),
+                None => jobs.push(job),
             }
         }
         for (assembly, parts) in self.assemblies.iter_mut().zip(of_windows) {
@@ -207,96 +260,5 @@ impl Desk {
         }
         self.sights.push(sight);
         jobs
-    }
-}
-
-impl Job {
-    fn single(frame: usize, part: Part) -> Self {
-        Self {
-            group: part.group,
-            place: Place {
-                window: None,
-                frame,
-                face: part.face,
-            },
-            left_out: part.left_out,
-            pixels: part.pixels.into_iter().collect(),
-        }
-    }
-
-    fn window(ready: Ready) -> Self {
-        Self {
-            group: ready.group,
-            place: Place {
-                window: Some(ready.window),
-                frame: ready.first_frame,
-                face: ready.face,
-            },
-            left_out: ready.left_out,
-            pixels: ready.pixels,
-        }
-    }
-
-    fn left_out(&self, member: usize) -> Option<LeftOut> {
-        self.left_out.get(member).copied().flatten()
-    }
-}
-
-/// Runs the backbone once for all members that are asked.
-async fn run(job: Job, terms: &Terms) -> Result<Done, AnalyzeError> {
-    let mut done = Done {
-        group: job.group,
-        place: job.place,
-        outcomes: Vec::new(),
-        spent: Spent::default(),
-    };
-    let Some(group) = terms.views.groups.get(job.group) else {
-        return Ok(done);
-    };
-    let asked: Vec<usize> = (0..group.members.len())
-        .filter(|member| job.left_out(*member).is_none())
-        .collect();
-    let outcome = |member| {
-        job.left_out(member)
-            .map_or(Outcome::Failed, Outcome::LeftOut)
-    };
-    done.outcomes = (0..group.members.len()).map(outcome).collect();
-    if asked.is_empty() || job.pixels.is_empty() {
-        return Ok(done);
-    }
-    let begin = Instant::now();
-    let (backbone, pixels) = (Arc::clone(&group.backbone), job.pixels);
-    let tensor = tokio::task::spawn_blocking(move || {
-        let pictures: Vec<&Pixels> = pixels.iter().collect();
-        backbone.preprocessor().tensor(&pictures)
-    })
-    .await??;
-    done.spent.preprocess = begin.elapsed();
-    let heads: Vec<_> = asked
-        .iter()
-        .filter_map(|member| terms.models.get(*group.members.get(*member)?))
-        .map(|model| Arc::clone(model.head()))
-        .collect();
-    let scored = group.backbone.score(tensor, &heads, terms.lane).await?;
-    done.spent.queue = scored.queued;
-    done.spent.inference = scored.computed;
-    for (member, logit) in asked.into_iter().zip(scored.logits) {
-        if let Some(outcome) = done.outcomes.get_mut(member) {
-            *outcome = usable(logit)?.map_or(Outcome::Failed, Outcome::Scored);
-        }
-    }
-    Ok(done)
-}
-
-/// An output that is no score fails its input, which coverage shows; any other fault is the
-/// server's and fails the request.
-fn usable(logit: Result<Logit, InferenceError>) -> Result<Option<Logit>, AnalyzeError> {
-    match logit {
-        Ok(logit) => Ok(Some(logit)),
-        Err(error @ InferenceError::NoScore { .. }) => {
-            tracing::warn!(%error, "input not scored");
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
     }
 }

@@ -1,5 +1,6 @@
 //! A spooled file in, a report out. The one place that knows the order of the stages.
 
+mod adaptive;
 pub mod admission;
 mod analyze;
 mod answer;
@@ -8,6 +9,7 @@ pub mod error;
 mod faces;
 mod frames;
 mod framing;
+mod inputs;
 pub mod policies;
 mod recall;
 mod receipt;

@@ -21,6 +21,9 @@ struct Settings<'a> {
     faces: &'a FacesConfig,
     media_limits: MediaLimits,
     lane: Lane,
+    /// Absent where all planned frames are scored, as in receipts of before there was a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adaptive: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -81,6 +84,7 @@ pub(super) fn receipt(
         faces: &config.faces,
         media_limits,
         lane: request.lane,
+        adaptive: request.adaptive.then_some(true),
     };
     let settings = serde_json::to_vec(&settings)?;
     Ok(Receipt {

@@ -21,6 +21,8 @@ pub struct Options {
     pub sampling: Option<Strategy>,
     /// True for every frame's score in the report.
     pub frame_scores: bool,
+    /// True to score no more frames than the verdict needs; the policy's choice when absent.
+    pub adaptive: Option<bool>,
 }
 
 /// A request whose models and policy exist and whose numbers are in range.
@@ -30,6 +32,7 @@ pub struct Request {
     pub(super) views: Arc<Views>,
     pub(super) policy: Arc<Policy>,
     pub(super) frame_scores: bool,
+    pub(super) adaptive: bool,
     pub(super) lane: Lane,
 }
 

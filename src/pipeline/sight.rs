@@ -7,11 +7,13 @@ use super::config::AnalysisConfig;
 use super::error::AnalyzeError;
 use super::faces::{self, Seen as SeenFaces};
 use super::framing::Framed;
+use super::inputs::Repeats;
 use super::spent::Spent;
 use super::views::{Group, Role, Views};
 use crate::domain::frame::Picture;
 use crate::domain::lanes::Lane;
 use crate::domain::letterbox::Bars;
+use crate::domain::policy::Policy;
 use crate::domain::quality::{LeftOut, Measures};
 use crate::domain::shots;
 use crate::inference::{Model, Pixels};
@@ -23,6 +25,12 @@ pub(super) struct Terms {
     pub(super) views: Arc<Views>,
     pub(super) config: Arc<AnalysisConfig>,
     pub(super) lane: Lane,
+    /// The policy to whose thresholds sampling is to adapt; none for all planned frames.
+    pub(super) adaptive: Option<Arc<Policy>>,
+    /// BLAKE3 of the upload, hex: what is drawn is drawn by it.
+    pub(super) content: String,
+    /// What was said of the same pixels before.
+    pub(super) repeats: Arc<Repeats>,
 }
 
 /// One frame, looked at.

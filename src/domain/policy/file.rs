@@ -25,6 +25,8 @@ struct Head {
     name: String,
     version: String,
     actions: Vec<String>,
+    #[serde(default)]
+    adaptive: bool,
 }
 
 /// How one question's scores are joined.
@@ -104,6 +106,7 @@ impl Policy {
             version: file.policy.version,
             blake3: blake3::hash(text.as_bytes()).to_hex().to_string(),
             actions,
+            adaptive: file.policy.adaptive,
             combinations: combinations(file.combine)?,
             rules: file.rule,
         })

@@ -82,10 +82,17 @@ fn options(query: &str) -> Result<Options, Problem> {
             "frame_scores" => {
                 options.frame_scores = value.parse().map_err(|_| unusable("true or false"))?;
             }
+            "adaptive" => {
+                let adaptive = value.parse().map_err(|_| unusable("true or false"))?;
+                options.adaptive = Some(adaptive);
+            }
             other => {
                 return Err(Problem::bad_request(format!("`{other}` is no option."))
                     .with("parameter", other)
-                    .with("supported", "model, policy, frames, sampling, frame_scores"));
+                    .with(
+                        "supported",
+                        "model, policy, frames, sampling, frame_scores, adaptive",
+                    ));
             }
         }
     }
@@ -99,14 +106,17 @@ mod tests {
 
     #[test]
     fn reads_every_option() {
-        let got = options("model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true")
-            .unwrap();
+        let got = options(
+            "model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true&adaptive=false",
+        )
+        .unwrap();
         let want = Options {
             models: vec!["a".to_owned(), "b".to_owned()],
             policy: Some("p".to_owned()),
             frames: Some(4),
             sampling: Some(Strategy::Uniform),
             frame_scores: true,
+            adaptive: Some(false),
         };
         assert_eq!(got, want);
     }
@@ -119,6 +129,7 @@ mod tests {
             "frames=-1",
             "sampling=all",
             "frame_scores=1",
+            "adaptive=yes",
         ] {
             assert_eq!(options(bad).unwrap_err().code(), "bad_request", "{bad}");
         }

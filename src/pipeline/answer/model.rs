@@ -94,6 +94,13 @@ pub(in crate::pipeline) fn model_report(
         calibration: said.scale.calibration.name(),
         aggregation: said.scale.aggregation.name(),
         coverage: units.coverage,
+        stopped: evidence.outputs.stopped.get(place).copied().flatten(),
+        repeated: evidence
+            .outputs
+            .repeated
+            .get(place)
+            .copied()
+            .unwrap_or_default(),
         left_out: units.left_out.clone(),
         segments: segments(
             &answer.decisive,
@@ -178,7 +185,7 @@ impl Lists<'_> {
     fn shown(&self, outcome: Outcome) -> Option<Probability> {
         match outcome {
             Outcome::Scored(logit) => self.said.scale.calibration.apply(logit).ok(),
-            Outcome::LeftOut(_) | Outcome::Failed => None,
+            Outcome::LeftOut(_) | Outcome::Spared | Outcome::Failed => None,
         }
     }
 

@@ -35,7 +35,7 @@ impl<'a> Units<'a> {
             *worst = joined(*worst, sample.outcome);
         }
         let mut left_out = BTreeMap::new();
-        let mut scored = 0_usize;
+        let (mut scored, mut spared) = (0_usize, 0_usize);
         for outcome in units.values() {
             match outcome {
                 Outcome::Scored(_) => scored = scored.saturating_add(1),
@@ -43,6 +43,7 @@ impl<'a> Units<'a> {
                     let seen: &mut u32 = left_out.entry(*reason).or_default();
                     *seen = seen.saturating_add(1);
                 }
+                Outcome::Spared => spared = spared.saturating_add(1),
                 Outcome::Failed => {}
             }
         }
@@ -61,7 +62,9 @@ impl<'a> Units<'a> {
             .fold(0, |sum: u32, n| sum.saturating_add(*n));
         Self {
             samples,
-            coverage: Coverage::new(planned, count(decoded), count(scored)).leaving_out(skipped),
+            coverage: Coverage::new(planned, count(decoded), count(scored))
+                .leaving_out(skipped)
+                .sparing(count(spared)),
             left_out,
             window: view.window,
         }
@@ -73,7 +76,7 @@ impl<'a> Units<'a> {
             .iter()
             .filter_map(|sample| match sample.outcome {
                 Outcome::Scored(logit) => Some((sample.place, logit)),
-                Outcome::LeftOut(_) | Outcome::Failed => None,
+                Outcome::LeftOut(_) | Outcome::Spared | Outcome::Failed => None,
             })
     }
 
@@ -113,8 +116,8 @@ impl<'a> Units<'a> {
 /// Of several faces in one unit: scored when one is, failed when one failed.
 fn joined(a: Outcome, b: Outcome) -> Outcome {
     match (a, b) {
-        (Outcome::Failed | Outcome::LeftOut(_), Outcome::Scored(_))
+        (Outcome::Failed | Outcome::LeftOut(_) | Outcome::Spared, Outcome::Scored(_))
         | (Outcome::LeftOut(_), Outcome::Failed) => b,
-        (Outcome::Scored(_) | Outcome::Failed | Outcome::LeftOut(_), _) => a,
+        (Outcome::Scored(_) | Outcome::Failed | Outcome::LeftOut(_) | Outcome::Spared, _) => a,
     }
 }

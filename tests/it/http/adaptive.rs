@@ -1,0 +1,104 @@
+//! Adaptive sampling: fewer frames, the same verdict, and the report says so.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::inference::support::{HEAD, Tiny};
+use crate::media_files::{ffmpeg, have_ffmpeg, made};
+use crate::server::Server;
+
+/// Grey that changes from second to second between `low` and `high`, a keyframe each second.
+fn flicker(name: &str, low: u8, high: u8) -> PathBuf {
+    let source = format!(
+        "color=black:s=64x48:r=4:d=16,format=rgb24,geq=r='{0}':g='{0}':b='{0}'",
+        format_args!("{low}+({high}-{low})*mod(floor(T),2)")
+    );
+    let arguments = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "4"];
+    made(name, "mp4", &(&source, arguments), |path| {
+        let input = ["-f", "lavfi", "-i", &source];
+        ffmpeg(&[&input[..], &arguments].concat(), &[], path);
+    })
+}
+
+/// The tiny model, whose value of a video is the mean of its frames' log-odds.
+fn of_mean_logits(models: &Path) {
+    let tiny = Tiny {
+        graph: "logit_nchw.onnx",
+        input: "layout = \"NCHW\"\ndtype = \"float32\"\nscale = 0.002\nmean = [0.25, 0.25, 0.25]\nstd = [1.0, 1.0, 1.0]\n",
+        output: "name = \"logit\"\nkind = \"logit\"",
+        max_batch: 4,
+        more: &[],
+    };
+    tiny.write(&models.join("tiny"), HEAD, |text| {
+        text.replace("kind = \"mean\"", "kind = \"mean_logit\"")
+    });
+}
+
+#[test]
+fn a_clear_case_stops_early_and_a_close_one_looks_at_all() {
+    let server = Server::start_with(of_mean_logits, |_| {});
+    let Some(server) = server.filter(|_| have_ffmpeg()) else {
+        return;
+    };
+    // The tiny model's log-odds of a grey of 128 are 0.04, and 0.014 more for each level.
+    let clear = flicker("adaptive-clear", 126, 132);
+    let (_, all) = server.score("", &clear);
+    let (status, report) = server.score("?adaptive=true", &clear);
+    assert_eq!(status, 200, "{report}");
+    let model = &report["models"][0];
+    assert_eq!(
+        model["coverage"],
+        json!({"planned": 16, "decoded": 16, "scored": 4, "left_out": 0, "spared": 12, "failed": 0})
+    );
+    assert_eq!(model["stopped"], "settled");
+    assert_eq!(report["verdict"], all["verdict"]);
+    assert_eq!(all["models"][0]["stopped"], json!(null));
+    assert_ne!(
+        report["receipt"]["config_blake3"], all["receipt"]["config_blake3"],
+        "it can move a score"
+    );
+    // Between the model's own thresholds, and on both sides of the policy's 0.8485.
+    let close = flicker("adaptive-close", 241, 255);
+    let (_, all) = server.score("", &close);
+    let (_, report) = server.score("?adaptive=true", &close);
+    let model = &report["models"][0];
+    assert_eq!(model["stopped"], "all_scored", "{report}");
+    assert_eq!(model["coverage"], all["models"][0]["coverage"]);
+    assert_eq!(report["score"], all["score"]);
+}
+
+#[test]
+fn a_model_whose_value_is_no_mean_of_log_odds_says_so() {
+    let Some(server) = Server::start(|_| {}).filter(|_| have_ffmpeg()) else {
+        return;
+    };
+    let clear = flicker("adaptive-clear", 126, 132);
+    let (_, all) = server.score("", &clear);
+    let (_, report) = server.score("?adaptive=true", &clear);
+    assert_eq!(report["models"][0]["stopped"], "not_applicable");
+    assert_eq!(report["score"], all["score"]);
+}
+
+#[test]
+fn frames_that_are_the_same_are_scored_once() {
+    let Some(server) = Server::start(|_| {}).filter(|_| have_ffmpeg()) else {
+        return;
+    };
+    let still = flicker("adaptive-still", 90, 90);
+    let (_, report) = server.score("?frame_scores=true", &still);
+    let model = &report["models"][0];
+    assert_eq!(model["coverage"]["scored"], 16, "{report}");
+    let repeated = model["repeated"].as_u64().unwrap();
+    assert!((8..=15).contains(&repeated), "{repeated}");
+    let frames = model["frames"].as_array().unwrap();
+    assert!(frames.iter().all(|frame| frame["score"].is_number()));
+    let metrics = server.get("/metrics").text().unwrap();
+    let runs = metrics
+        .lines()
+        .find(|l| l.starts_with("jaga_backbone_inputs_total"));
+    assert!(
+        runs.unwrap().ends_with(&format!(" {}", 16 - repeated)),
+        "{runs:?}"
+    );
+}
