@@ -1,11 +1,73 @@
 //! Settings of the HTTP door.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
+
+/// Whether callers need an API key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// They do, unless the listener is a loopback address and no proxy is trusted.
+    #[default]
+    Auto,
+    /// They do.
+    Required,
+    /// They don't; only on a loopback address.
+    Off,
+}
+
+/// The header in which a proxy names the client's address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, a list to which each proxy adds.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    /// As it comes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+/// `[limits]` in `jaga.toml`: how often one caller may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Requests a minute with one key; 0: no limit.
+    pub key_requests_per_minute: u32,
+    /// How many of them may come at once.
+    pub key_burst: NonZeroU32,
+    /// Requests a minute from one address (IPv6: one /64) without a valid key; 0: no limit.
+    pub address_requests_per_minute: u32,
+    /// How many of them may come at once.
+    pub address_burst: NonZeroU32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+        Self {
+            key_requests_per_minute: 600,
+            key_burst: BURST,
+            address_requests_per_minute: 60,
+            address_burst: BURST,
+        }
+    }
+}
 
 /// `[server]` in `jaga.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +79,12 @@ pub struct ServerConfig {
     pub upload_timeout_s: f64,
     /// Seconds that requests have to finish after a signal to stop.
     pub drain_s: f64,
+    /// Whether callers need an API key.
+    pub auth: Auth,
+    /// Networks of the proxies whose header about the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they name it.
+    pub forwarded_header: ForwardedHeader,
     /// Connections at a time; one more is answered 503 and closed.
     pub max_connections: u32,
     /// Seconds for a request's header lines, counted from the connection's begin or from the
@@ -38,6 +106,9 @@ impl Default for ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             upload_timeout_s: 300.0,
             drain_s: 30.0,
+            auth: Auth::Auto,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
             max_connections: 1024,
             header_timeout_s: 10.0,
             idle_timeout_s: 60.0,
@@ -76,6 +147,22 @@ impl ServerConfig {
         Ok(())
     }
 
+    /// Whether a server that listens on `address` asks for keys. One that others can reach has to.
+    pub fn asks_for_keys(&self, address: SocketAddr) -> Result<bool, ConfigError> {
+        let near = address.ip().to_canonical().is_loopback();
+        match self.auth {
+            Auth::Required => Ok(true),
+            // Behind a proxy, everybody comes from a loopback address.
+            Auth::Auto => Ok(!near || !self.trusted_proxies.is_empty()),
+            Auth::Off if near => Ok(false),
+            Auth::Off => Err(ConfigError::Value {
+                key: "server.auth",
+                expected: "auto or required unless the listener is a loopback address",
+                got: format!("off (listening on {address})"),
+            }),
+        }
+    }
+
     /// Bytes in a window of `pace_window_s` at a rate.
     pub(super) fn least_in_window(&self, bytes_per_s: u32) -> u64 {
         Duration::from_secs_f64(self.pace_window_s)
@@ -84,5 +171,32 @@ impl ServerConfig {
             .checked_div(1000)
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_can_be_reached_asks_for_keys() {
+        let asks = |auth, trusted: &[&str], address: &str| {
+            let config = ServerConfig {
+                auth,
+                trusted_proxies: trusted.iter().map(|net| net.parse().unwrap()).collect(),
+                ..ServerConfig::default()
+            };
+            config.asks_for_keys(address.parse().unwrap()).ok()
+        };
+        for near in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(asks(Auth::Auto, &[], near), Some(false));
+            assert_eq!(asks(Auth::Auto, &["127.0.0.1/32"], near), Some(true));
+            assert_eq!(asks(Auth::Required, &[], near), Some(true));
+            assert_eq!(asks(Auth::Off, &[], near), Some(false));
+        }
+        for far in ["0.0.0.0:1", "[::]:1", "192.168.0.1:1"] {
+            assert_eq!(asks(Auth::Auto, &[], far), Some(true));
+            assert_eq!(asks(Auth::Off, &[], far), None);
+        }
     }
 }

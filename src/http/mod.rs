@@ -1,5 +1,6 @@
 //! The HTTP door: no scoring logic here.
 
+mod access;
 pub mod config;
 mod connections;
 mod error;

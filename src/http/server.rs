@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::connections;
 use super::routes::router;
 use super::state::AppState;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::inference::registry::Selection;
 use crate::pipeline::{AnalyzeError, Pipeline};
-use crate::store::{Spool, StoreError};
+use crate::store::{KeysError, Spool, StoreError};
 
 /// Why a server ended other than by its signal.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum ServeError {
     /// The data directory can't be used.
     #[error(transparent)]
     Data(#[from] StoreError),
+    /// The settings contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keys can't be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The listener failed.
     #[error("the server failed")]
     Io(#[from] io::Error),
@@ -41,9 +48,16 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let state = AppState::new(&config.server, Spool::open(&config.data)?);
+    let required = config.server.asks_for_keys(listener.local_addr()?)?;
+    let spool = Spool::open(&config.data)?;
+    let access = Access::open(&config.server, &config.limits, &config.data.dir, required)?;
+    let state = AppState::guarded(&config.server, spool, access);
     let drain = Duration::from_secs_f64(config.server.drain_s);
     let (stop, stopped) = watch::channel(false);
+    let keeper = tokio::spawn({
+        let (state, stopped) = (state.clone(), stopped.clone());
+        async move { state.access().follow(stopped).await }
+    });
     let limits = config.server.clone();
     let serving = connections::serve(listener, router(state.clone()), &limits, stopped);
     let mut serving = std::pin::pin!(serving);
@@ -67,6 +81,8 @@ pub async fn run(
     if tokio::time::timeout(drain, serving).await.is_err() {
         tracing::warn!("requests were still running when the time to drain was over");
     }
+    // It writes down when keys were used.
+    keeper.await?;
     Ok(())
 }
 

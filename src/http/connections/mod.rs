@@ -8,6 +8,7 @@ mod stream;
 mod watch;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,10 @@ const PING: Duration = Duration::from_secs(20);
 /// Rest after the listener failed, as it does when descriptors run out.
 const REST: Duration = Duration::from_secs(1);
 
+/// Who sent a request: the address at the other end of its connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
 /// Answers every connection of `listener` by `router` until `stop` says so or its sender is gone,
 /// then until all are done. Dropping the future ends them at once.
 pub(super) async fn serve(
@@ -70,8 +75,8 @@ pub(super) async fn serve(
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, address)) => (stream, Peer(address)),
             Err(error) => {
                 rest_after(&error).await;
                 continue;
@@ -94,7 +99,7 @@ pub(super) async fn serve(
             let _place = place;
             // Small answers needn't wait for more of them.
             let _ = stream.set_nodelay(true);
-            door.converse(stream).await;
+            door.converse(stream, peer).await;
         });
     }
     drop(listener);
@@ -102,7 +107,7 @@ pub(super) async fn serve(
 }
 
 /// Resolves once the server stops.
-async fn stopped(stop: &mut flag::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut flag::Receiver<bool>) {
     // A sender that is gone stops it as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -162,7 +167,7 @@ struct Door {
 
 impl Door {
     /// Answers one connection's requests until either side ends it.
-    async fn converse<S>(&self, stream: S)
+    async fn converse<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -173,7 +178,9 @@ impl Door {
             let pace = self.pace;
             service_fn(move |request: Request<Incoming>| {
                 let exchange = Exchange::begin(&watch, request.version() == Version::HTTP_2);
-                answer(router.clone(), Upload::of(request, &watch, pace), exchange)
+                let mut request = Upload::of(request, &watch, pace);
+                request.extensions_mut().insert(peer);
+                answer(router.clone(), request, exchange)
             })
         };
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));

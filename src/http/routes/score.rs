@@ -1,10 +1,10 @@
 //! `POST /v1/score`: a video in, its report out.
 
-use axum::Json;
 use axum::extract::{Request, State};
+use axum::{Extension, Json};
 
-use crate::domain::policy::Lane;
 use crate::domain::report::Report;
+use crate::http::access::Caller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::upload;
@@ -14,11 +14,12 @@ use crate::pipeline::Options;
 /// read. A client that goes away drops this future, and with it the decoder and the queued frames.
 pub(super) async fn score(
     State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Json<Report>, Problem> {
     let pipeline = state.pipeline()?;
     let options = options(request.uri().query().unwrap_or_default())?;
-    let resolved = pipeline.request(&options, Lane::Live)?;
+    let resolved = pipeline.request(&options, caller.lane)?;
     let ticket = pipeline.admission().enter()?;
     let upload = upload::receive(&state, request).await?;
     let analyzed = async {
@@ -26,7 +27,7 @@ pub(super) async fn score(
         pipeline.analyze(upload, &resolved, permit).await
     };
     let analyzed = analyzed.await;
-    state.metrics().analyzed(Lane::Live, analyzed.as_ref());
+    state.metrics().analyzed(caller.lane, analyzed.as_ref());
     Ok(Json(analyzed?))
 }
 

@@ -21,6 +21,12 @@ pub(super) struct Route {
     pub(super) route: String,
 }
 
+/// Of a request that was not let in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Refusal {
+    pub(super) reason: &'static str,
+}
+
 /// Of an analysis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Analysis {

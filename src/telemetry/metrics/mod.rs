@@ -52,12 +52,56 @@ pub struct Answered<'a> {
     pub elapsed: Duration,
 }
 
+/// Why a request was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It had no key.
+    NoKey,
+    /// Its key is none, or no longer.
+    WrongKey,
+    /// Its key's role may not use the route.
+    Role,
+    /// Its key comes too often.
+    KeyRate,
+    /// Its address comes too often.
+    AddressRate,
+}
+
+impl Refused {
+    /// All reasons.
+    pub const ALL: [Self; 5] = [
+        Self::NoKey,
+        Self::WrongKey,
+        Self::Role,
+        Self::KeyRate,
+        Self::AddressRate,
+    ];
+
+    /// As a label has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoKey => "no_key",
+            Self::WrongKey => "wrong_key",
+            Self::Role => "role",
+            Self::KeyRate => "key_rate",
+            Self::AddressRate => "address_rate",
+        }
+    }
+
+    fn labels(self) -> labels::Refusal {
+        labels::Refusal {
+            reason: self.name(),
+        }
+    }
+}
+
 /// What one server counts. Cheap to record into from any thread.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     requests: Family<labels::Answer, Counter>,
     request_durations: Durations<labels::Route>,
+    refused: Family<labels::Refusal, Counter>,
     upload_bytes: Counter,
     analyses: Family<labels::Analysis, Counter>,
     stages: Durations<labels::Stage>,
@@ -89,6 +133,7 @@ impl Default for Metrics {
             registry: Registry::default(),
             requests: Family::default(),
             request_durations: durations(),
+            refused: Family::default(),
             upload_bytes: Counter::default(),
             analyses: Family::default(),
             stages: durations(),
@@ -106,6 +151,10 @@ impl Metrics {
         let (inputs, faces) = (&self.inputs, &self.faces);
         add(registry, Name::HttpRequests, &self.requests);
         add(registry, Name::HttpRequestDuration, &self.request_durations);
+        for reason in Refused::ALL {
+            self.refused.get_or_create(&reason.labels()).inc_by(0);
+        }
+        add(registry, Name::Refused, &self.refused);
         add(registry, Name::UploadBytes, &self.upload_bytes);
         add(registry, Name::Analyses, &self.analyses);
         add(registry, Name::StageDuration, &self.stages);
@@ -132,6 +181,11 @@ impl Metrics {
         };
         let duration = self.request_durations.get_or_create(&route);
         duration.observe(answered.elapsed.as_secs_f64());
+    }
+
+    /// A request was not let in.
+    pub fn refused(&self, reason: Refused) {
+        self.refused.get_or_create(&reason.labels()).inc();
     }
 
     /// So many bytes of an upload arrived.

@@ -7,6 +7,8 @@ pub enum Name {
     HttpRequests,
     /// How long requests took.
     HttpRequestDuration,
+    /// Requests that were not let in.
+    Refused,
     /// Bytes of bodies.
     UploadBytes,
     /// Analyses by outcome.
@@ -88,9 +90,10 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
+        Self::Refused,
         Self::UploadBytes,
         Self::Analyses,
         Self::StageDuration,
@@ -158,6 +161,7 @@ impl Name {
         match self {
             Self::HttpRequests => ("jaga_http_requests", Counter, "Requests answered, by route, status and problem code"),
             Self::HttpRequestDuration => ("jaga_http_request_duration_seconds", Histogram, "From a request's head to its answer's head, by route"),
+            Self::Refused => ("jaga_refused", Counter, "Requests that were not let in, by reason"),
             Self::UploadBytes => ("jaga_upload_bytes", Counter, "Bytes of uploads that arrived, complete or not"),
             Self::Analyses => ("jaga_analyses", Counter, "Complete uploads, by lane and verdict or problem code"),
             Self::StageDuration => ("jaga_stage_duration_seconds", Histogram, "Time of one analysis in each stage as in timings_ms of its report; stages overlap"),

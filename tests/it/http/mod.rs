@@ -1,5 +1,6 @@
 //! Real requests to a real server.
 
+mod access;
 mod connections;
 mod exposition;
 mod lifecycle;
