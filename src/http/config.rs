@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -69,6 +70,16 @@ impl Default for LimitsConfig {
     }
 }
 
+/// `[server.tls]` in `jaga.toml`: both files, or none for a server without TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// The certificate and those that lead to its root, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key: Option<PathBuf>,
+}
+
 /// `[server]` in `jaga.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -98,6 +109,8 @@ pub struct ServerConfig {
     pub min_response_bytes_per_s: u32,
     /// Seconds over which both are averaged.
     pub pace_window_s: f64,
+    /// The certificate; without one there is no TLS.
+    pub tls: TlsConfig,
 }
 
 impl Default for ServerConfig {
@@ -115,6 +128,7 @@ impl Default for ServerConfig {
             min_upload_bytes_per_s: 8192,
             min_response_bytes_per_s: 1024,
             pace_window_s: 10.0,
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -144,6 +158,13 @@ impl ServerConfig {
                 got: self.max_connections.to_string(),
             });
         }
+        if self.tls.certificate.is_some() != self.tls.key.is_some() {
+            return Err(ConfigError::Value {
+                key: "server.tls",
+                expected: "both certificate and key, or neither",
+                got: "one of them".to_owned(),
+            });
+        }
         Ok(())
     }
 
@@ -163,6 +184,13 @@ impl ServerConfig {
         }
     }
 
+    /// Whether what is sent to a server that listens on `address` can be read on the way, for all
+    /// that it knows.
+    pub(super) fn in_the_clear(&self, address: SocketAddr) -> bool {
+        let near = address.ip().to_canonical().is_loopback();
+        !near && self.tls.certificate.is_none() && self.trusted_proxies.is_empty()
+    }
+
     /// Bytes in a window of `pace_window_s` at a rate.
     pub(super) fn least_in_window(&self, bytes_per_s: u32) -> u64 {
         Duration::from_secs_f64(self.pace_window_s)
@@ -177,6 +205,22 @@ impl ServerConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_for_others_is_in_the_clear_without_tls_and_proxy() {
+        let (near, far) = (
+            SocketAddr::from(([127, 0, 0, 1], 1)),
+            SocketAddr::from(([0; 4], 1)),
+        );
+        let mut config = ServerConfig::default();
+        assert!(config.in_the_clear(far) && !config.in_the_clear(near));
+        config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        assert!(!config.in_the_clear(far));
+        config.trusted_proxies.clear();
+        config.tls.certificate = Some("certificate.pem".into());
+        assert!(!config.in_the_clear(far));
+        assert!(config.validate().is_err(), "a certificate without its key");
+    }
 
     #[test]
     fn whoever_can_be_reached_asks_for_keys() {

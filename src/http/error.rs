@@ -166,6 +166,16 @@ pub(super) fn too_many_connections() -> Problem {
     .retry_after(RETRY_AFTER_S)
 }
 
+/// HTTP without TLS on a port that has it.
+pub(super) fn no_tls() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "bad_request",
+        "The request can't be read",
+        "This port speaks TLS: use https.",
+    )
+}
+
 /// A request target longer than is read.
 pub(super) fn uri_too_long(actual: usize, allowed: usize) -> Problem {
     Problem::new(

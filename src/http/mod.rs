@@ -10,6 +10,7 @@ pub mod problem;
 mod routes;
 mod server;
 mod state;
+pub mod tls;
 mod upload;
 
 pub use routes::router;

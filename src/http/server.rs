@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::connections;
-use super::routes::router;
 use super::state::AppState;
+use super::tls::{Tls, TlsError};
 use crate::config::{Config, ConfigError};
 use crate::inference::registry::Selection;
 use crate::pipeline::{AnalyzeError, Pipeline};
@@ -32,6 +33,9 @@ pub enum ServeError {
     /// The keys can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The listener failed.
     #[error("the server failed")]
     Io(#[from] io::Error),
@@ -48,18 +52,20 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let required = config.server.asks_for_keys(listener.local_addr()?)?;
+    let address = listener.local_addr()?;
+    let required = config.server.asks_for_keys(address)?;
+    if config.server.in_the_clear(address) {
+        tracing::warn!("neither TLS nor a trusted proxy: keys and uploads can be read on the way");
+    }
     let spool = Spool::open(&config.data)?;
     let access = Access::open(&config.server, &config.limits, &config.data.dir, required)?;
+    let tls = Tls::open(&config.server.tls)?.map(Arc::new);
     let state = AppState::guarded(&config.server, spool, access);
     let drain = Duration::from_secs_f64(config.server.drain_s);
     let (stop, stopped) = watch::channel(false);
-    let keeper = tokio::spawn({
-        let (state, stopped) = (state.clone(), stopped.clone());
-        async move { state.access().follow(stopped).await }
-    });
+    let keeper = follow_files(&state, tls.as_ref(), &stopped);
     let limits = config.server.clone();
-    let serving = connections::serve(listener, router(state.clone()), &limits, stopped);
+    let serving = connections::serve(listener, state.clone(), tls, &limits, stopped);
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
     let loading = tokio::task::spawn_blocking(move || load(&config));
@@ -84,6 +90,20 @@ pub async fn run(
     // It writes down when keys were used.
     keeper.await?;
     Ok(())
+}
+
+/// Follows changes of the keys and of the certificate. The task ends, with the last use of keys
+/// written down, after `stop`.
+fn follow_files(
+    state: &AppState,
+    tls: Option<&Arc<Tls>>,
+    stop: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    if let Some(tls) = tls {
+        tokio::spawn(Arc::clone(tls).follow(state.clone(), stop.clone()));
+    }
+    let (state, stop) = (state.clone(), stop.clone());
+    tokio::spawn(async move { state.access().follow(stop).await })
 }
 
 /// Loads the configured models, the default ones among them.

@@ -1,6 +1,6 @@
 //! Connections: how many there may be, how long one may be of no use, and how they end.
 //!
-//! HTTP/1.1 and HTTP/2 by prior knowledge on one port. A connection's task looks at its
+//! HTTP/1.1 and HTTP/2 on one port, with TLS or without; without, HTTP/2 is by prior knowledge. A connection's task looks at its
 //! [`watch::Watch`] now and then; hyper's own timers would not see one that says nothing at all.
 
 mod leftover;
@@ -32,6 +32,11 @@ use self::watch::{Patience, Watch};
 use super::config::ServerConfig;
 use super::error;
 use super::pace::UploadPace;
+use super::problem::Problem;
+use super::routes::router;
+use super::state::AppState;
+use super::tls::{NoTls, Tls, plain_words, shake_hands};
+use crate::telemetry::metrics::Handshake;
 
 /// Bytes of a request line and its header lines together (HTTP/1.1); beyond it 431 without a body.
 const HEADER_BYTES: usize = 64 * 1024;
@@ -51,16 +56,19 @@ const REST: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-/// Answers every connection of `listener` by `router` until `stop` says so or its sender is gone,
+/// Answers every connection of `listener`, by `tls` if there is one, until `stop` says so or its sender is gone,
 /// then until all are done. Dropping the future ends them at once.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    state: AppState,
+    tls: Option<Arc<Tls>>,
     config: &ServerConfig,
     mut stop: flag::Receiver<bool>,
 ) {
     let door = Arc::new(Door {
-        router,
+        router: router(state.clone()),
+        state,
+        tls,
         patience: Patience::new(config),
         pace: UploadPace::new(config),
         protocol: protocol(),
@@ -90,7 +98,7 @@ pub(super) async fn serve(
                 );
             }
             full = true;
-            turn_away(&stream);
+            door.turn_away(&stream);
             continue;
         };
         full = false;
@@ -99,7 +107,7 @@ pub(super) async fn serve(
             let _place = place;
             // Small answers needn't wait for more of them.
             let _ = stream.set_nodelay(true);
-            door.converse(stream, peer).await;
+            door.welcome(stream, peer).await;
         });
     }
     drop(listener);
@@ -125,16 +133,15 @@ async fn rest_after(error: &io::Error) {
     }
 }
 
-/// Says why, as far as the socket takes it at once, and closes.
-fn turn_away(stream: &TcpStream) {
-    let body = error::too_many_connections().body(&ulid::Ulid::generate().to_string());
+/// A problem for a connection that gets no further, as HTTP/1.1.
+fn last_word(status: &str, problem: &Problem) -> Vec<u8> {
+    let body = problem.body(&ulid::Ulid::generate().to_string());
     let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         retry-after: {}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        error::RETRY_AFTER_S,
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
         body.len()
     );
-    let _ = stream.try_write(&[head.as_bytes(), &body].concat());
+    [head.as_bytes(), &body].concat()
 }
 
 fn protocol() -> auto::Builder<TokioExecutor> {
@@ -159,6 +166,8 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 /// What all connections share.
 struct Door {
     router: Router,
+    state: AppState,
+    tls: Option<Arc<Tls>>,
     patience: Patience,
     pace: UploadPace,
     protocol: auto::Builder<TokioExecutor>,
@@ -166,6 +175,46 @@ struct Door {
 }
 
 impl Door {
+    /// Says why, as far as the socket takes it at once, and closes. Not where TLS is spoken: nobody
+    /// would understand it, and a handshake is work.
+    fn turn_away(&self, stream: &TcpStream) {
+        if self.tls.is_none() {
+            let status = format!(
+                "503 Service Unavailable\r\nretry-after: {}",
+                error::RETRY_AFTER_S
+            );
+            let _ = stream.try_write(&last_word(&status, &error::too_many_connections()));
+        }
+    }
+
+    /// Has a connection's handshake, if there is to be one, before the conversation. A client has
+    /// as long for it as for header lines.
+    async fn welcome(&self, stream: TcpStream, peer: Peer) {
+        let Some(tls) = &self.tls else {
+            return self.converse(stream, peer).await;
+        };
+        let mut stop = self.stop.clone();
+        let shaken = tokio::select! {
+            () = stopped(&mut stop) => return,
+            shaken = shake_hands(tls, stream, self.patience.header) => shaken,
+        };
+        let metrics = self.state.metrics();
+        match shaken {
+            Ok(stream) => {
+                metrics.shook_hands(Handshake::Done);
+                self.converse(stream, peer).await;
+            }
+            Err(NoTls::Plain(stream)) => {
+                metrics.shook_hands(Handshake::Plain);
+                plain_words(stream, &last_word("400 Bad Request", &error::no_tls())).await;
+            }
+            Err(NoTls::Failed(how, error)) => {
+                metrics.shook_hands(how);
+                tracing::debug!(%error, "no handshake");
+            }
+        }
+    }
+
     /// Answers one connection's requests until either side ends it.
     async fn converse<S>(&self, stream: S, peer: Peer)
     where

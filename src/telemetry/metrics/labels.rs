@@ -27,6 +27,12 @@ pub(super) struct Refusal {
     pub(super) reason: &'static str,
 }
 
+/// Of a handshake, or of a new certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Outcome {
+    pub(super) outcome: &'static str,
+}
+
 /// Of an analysis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Analysis {

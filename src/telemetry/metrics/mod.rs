@@ -12,9 +12,11 @@ mod scrape;
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
@@ -50,6 +52,31 @@ pub struct Answered<'a> {
     pub code: &'static str,
     /// From the request's head to the answer's head.
     pub elapsed: Duration,
+}
+
+/// How a handshake of TLS ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    /// There is a connection.
+    Done,
+    /// The two could not agree, or the client left.
+    Failed,
+    /// It took too long.
+    TimedOut,
+    /// The client spoke HTTP without TLS.
+    Plain,
+}
+
+impl Handshake {
+    /// As a label has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Plain => "plain_http",
+        }
+    }
 }
 
 /// Why a request was not let in.
@@ -102,6 +129,9 @@ pub struct Metrics {
     requests: Family<labels::Answer, Counter>,
     request_durations: Durations<labels::Route>,
     refused: Family<labels::Refusal, Counter>,
+    handshakes: Family<labels::Outcome, Counter>,
+    reloads: Family<labels::Outcome, Counter>,
+    expiry: Family<labels::None, Gauge>,
     upload_bytes: Counter,
     analyses: Family<labels::Analysis, Counter>,
     stages: Durations<labels::Stage>,
@@ -134,6 +164,9 @@ impl Default for Metrics {
             requests: Family::default(),
             request_durations: durations(),
             refused: Family::default(),
+            handshakes: Family::default(),
+            reloads: Family::default(),
+            expiry: Family::default(),
             upload_bytes: Counter::default(),
             analyses: Family::default(),
             stages: durations(),
@@ -155,6 +188,9 @@ impl Metrics {
             self.refused.get_or_create(&reason.labels()).inc_by(0);
         }
         add(registry, Name::Refused, &self.refused);
+        add(registry, Name::TlsHandshakes, &self.handshakes);
+        add(registry, Name::TlsReloads, &self.reloads);
+        add(registry, Name::TlsCertificateExpiry, &self.expiry);
         add(registry, Name::UploadBytes, &self.upload_bytes);
         add(registry, Name::Analyses, &self.analyses);
         add(registry, Name::StageDuration, &self.stages);
@@ -186,6 +222,26 @@ impl Metrics {
     /// A request was not let in.
     pub fn refused(&self, reason: Refused) {
         self.refused.get_or_create(&reason.labels()).inc();
+    }
+
+    /// A handshake of TLS has ended.
+    pub fn shook_hands(&self, handshake: Handshake) {
+        let outcome = handshake.name();
+        let counter = self.handshakes.get_or_create(&labels::Outcome { outcome });
+        counter.inc();
+    }
+
+    /// The certificate's files have changed, and could be used or not.
+    pub fn reloaded(&self, usable: bool) {
+        let outcome = if usable { "taken" } else { "refused" };
+        let counter = self.reloads.get_or_create(&labels::Outcome { outcome });
+        counter.inc();
+    }
+
+    /// A certificate is in use that runs out then.
+    pub fn certificate(&self, not_after: Timestamp) {
+        let gauge = self.expiry.get_or_create(&labels::None {});
+        gauge.set(not_after.as_second());
     }
 
     /// So many bytes of an upload arrived.

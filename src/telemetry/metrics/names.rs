@@ -9,6 +9,12 @@ pub enum Name {
     HttpRequestDuration,
     /// Requests that were not let in.
     Refused,
+    /// Handshakes of TLS.
+    TlsHandshakes,
+    /// New certificates.
+    TlsReloads,
+    /// When the certificate runs out.
+    TlsCertificateExpiry,
     /// Bytes of bodies.
     UploadBytes,
     /// Analyses by outcome.
@@ -90,10 +96,13 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
         Self::Refused,
+        Self::TlsHandshakes,
+        Self::TlsReloads,
+        Self::TlsCertificateExpiry,
         Self::UploadBytes,
         Self::Analyses,
         Self::StageDuration,
@@ -162,6 +171,9 @@ impl Name {
             Self::HttpRequests => ("jaga_http_requests", Counter, "Requests answered, by route, status and problem code"),
             Self::HttpRequestDuration => ("jaga_http_request_duration_seconds", Histogram, "From a request's head to its answer's head, by route"),
             Self::Refused => ("jaga_refused", Counter, "Requests that were not let in, by reason"),
+            Self::TlsHandshakes => ("jaga_tls_handshakes", Counter, "Handshakes of TLS, by how they ended"),
+            Self::TlsReloads => ("jaga_tls_reloads", Counter, "New certificates, by whether they could be used"),
+            Self::TlsCertificateExpiry => ("jaga_tls_certificate_expiry_timestamp_seconds", Gauge, "When the certificate in use runs out, since 1970"),
             Self::UploadBytes => ("jaga_upload_bytes", Counter, "Bytes of uploads that arrived, complete or not"),
             Self::Analyses => ("jaga_analyses", Counter, "Complete uploads, by lane and verdict or problem code"),
             Self::StageDuration => ("jaga_stage_duration_seconds", Histogram, "Time of one analysis in each stage as in timings_ms of its report; stages overlap"),

@@ -239,7 +239,7 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// `GET /healthz`, complete.
-fn headers(stream: u32) -> Vec<u8> {
+pub(crate) fn headers(stream: u32) -> Vec<u8> {
     let block = [&b"\x82\x86\x04\x08/healthz\x41\x01j"[..]].concat();
     frame(1, 0x5, stream, &block)
 }

@@ -10,3 +10,4 @@ mod models;
 mod problems;
 mod process;
 mod score;
+mod tls;
