@@ -16,7 +16,7 @@ pub(super) fn run(
     args: &KeysArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
-    let store = KeyStore::open(&config.data.dir)?;
+    let store = KeyStore::open(config.data.keys_dir())?;
     match &args.action {
         KeysAction::Create { role, name } => {
             let token = store.create(*role, name.as_deref())?;
@@ -28,7 +28,7 @@ pub(super) fn run(
             // With nowhere left to write there is nobody to tell.
             let _ = writeln!(
                 io::stderr(),
-                "key {} for a {role}; it is not shown again",
+                "key {}, role {role}; it is not shown again",
                 token.id()
             );
         }

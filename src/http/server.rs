@@ -58,7 +58,12 @@ pub async fn run(
         tracing::warn!("neither TLS nor a trusted proxy: keys and uploads can be read on the way");
     }
     let spool = Spool::open(&config.data)?;
-    let access = Access::open(&config.server, &config.limits, &config.data.dir, required)?;
+    let access = Access::open(
+        &config.server,
+        &config.limits,
+        config.data.keys_dir(),
+        required,
+    )?;
     let tls = Tls::open(&config.server.tls)?.map(Arc::new);
     let state = AppState::guarded(&config.server, spool, access);
     let drain = Duration::from_secs_f64(config.server.drain_s);

@@ -78,6 +78,14 @@ pub enum KeysError {
     Form(#[from] toml::ser::Error),
 }
 
+impl KeysError {
+    /// Whether the file system takes no changes at all.
+    pub(super) fn is_read_only(&self) -> bool {
+        matches!(self, Self::File { source, .. }
+            if source.kind() == io::ErrorKind::ReadOnlyFilesystem)
+    }
+}
+
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeysError {
     let path = path.to_owned();
     move |source| KeysError::File {

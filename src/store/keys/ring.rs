@@ -121,13 +121,18 @@ impl KeyRing {
         read(&self.store)
     }
 
-    /// Writes down when keys were used since the last time. Meant to be called about once a minute.
+    /// Writes down when keys were used since the last time, unless the files are on a file system
+    /// that can only be read. Meant to be called about once a minute.
     pub fn flush(&self) -> Result<(), KeysError> {
         let used = std::mem::take(&mut self.state().used);
         if used.is_empty() || Stamp::at(&self.store.sheet).is_none() {
             return Ok(());
         }
         let noted = self.store.note_use(&used);
+        // Keys that are kept elsewhere and shown to the server, as a cluster's secrets are.
+        if noted.as_ref().is_err_and(KeysError::is_read_only) {
+            return Ok(());
+        }
         if noted.is_err() {
             // For the next time; what came meanwhile is newer.
             let mut state = self.state();

@@ -149,3 +149,14 @@ fn many_at_a_time_lose_no_key() {
     let left = fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(left, 3, "keys.toml, keys.secret, keys.lock");
 }
+
+#[test]
+fn only_a_file_system_that_takes_nothing_is_read_only() {
+    let fault = |kind: std::io::ErrorKind| {
+        let path = Path::new("keys.toml");
+        error::failed("write", path)(kind.into()).is_read_only()
+    };
+    assert!(fault(std::io::ErrorKind::ReadOnlyFilesystem));
+    assert!(!fault(std::io::ErrorKind::PermissionDenied));
+    assert!(!fault(std::io::ErrorKind::StorageFull));
+}

@@ -376,6 +376,33 @@ fn keys_are_made_listed_and_revoked() {
 }
 
 #[test]
+fn keys_may_be_kept_elsewhere_and_the_doctor_looks_at_them() {
+    let Some(shell) = Shell::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| {
+        let mut command = shell.command(words);
+        command
+            .env("JAGA_DATA__KEYS_DIR", folder.path())
+            .env("JAGA_SERVER__AUTH", "required");
+        let output = command.output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), out)
+    };
+    assert_eq!(run(&["keys", "create", "--role", "client"]).0, Some(0));
+    assert!(folder.path().join("keys.toml").exists());
+    assert!(!shell.data().join("keys.toml").exists());
+    let (code, out) = run(&["doctor"]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("ok    keys: 1 valid"), "{out}");
+    assert!(out.contains("note  tls: off"), "{out}");
+    std::fs::write(folder.path().join("keys.toml"), "rubbish").unwrap();
+    let (code, out) = run(&["doctor"]);
+    assert_eq!(code, Some(1));
+    let told = out.lines().find(|line| line.starts_with("FAIL  keys: "));
+    assert!(told.is_some_and(|line| line.contains("keys.toml")), "{out}");
+}
+
+#[test]
 fn a_server_that_others_reach_asks_for_keys() {
     let Some(shell) = Shell::new() else { return };
     let (status, _, err) = shell.run(&["serve", "--listen", "0.0.0.0:0", "--no-auth"]);

@@ -299,6 +299,11 @@ fn files_that_can_not_be_used_end_the_start() {
     assert_eq!(status, 2);
     assert!(told.contains("server.tls"), "{told}");
     let nowhere = certificate.with_file_name("nowhere.pem");
+    assert!(
+        run("doctor", Some(&key))
+            .1
+            .contains("ok    tls: the certificate is valid until 2120-12-31")
+    );
     for (shown, signing_key, key, words) in [
         (&one, &one, &nowhere, &["nowhere.pem"][..]),
         (&one, &other, &key, &["certificate.pem", "key.pem"]),
@@ -308,5 +313,9 @@ fn files_that_can_not_be_used_end_the_start() {
         let (status, told) = run("serve", Some(key));
         assert_eq!(status, 1, "{told}");
         assert!(words.iter().all(|word| told.contains(word)), "{told}");
+        let (status, told) = run("doctor", Some(key));
+        assert_eq!(status, 1, "{told}");
+        let line = told.lines().find(|line| line.starts_with("FAIL  tls: "));
+        assert!(line.is_some_and(|line| line.contains(words[0])), "{told}");
     }
 }
