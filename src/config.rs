@@ -8,7 +8,7 @@ use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::lanes::Lane;
-use crate::http::config::ServerConfig;
+use crate::http::config::{LimitsConfig, ServerConfig};
 use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
@@ -21,6 +21,8 @@ use crate::telemetry::LogConfig;
 pub struct Config {
     /// The HTTP door.
     pub server: ServerConfig,
+    /// How often one caller may come.
+    pub limits: LimitsConfig,
     /// Limits and defaults of one analysis.
     pub analysis: AnalysisConfig,
     /// The decoder child.
@@ -187,6 +189,7 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("models.default")
         .with_list_parse_key("runtime.providers")
         .with_list_parse_key("policy.files")
+        .with_list_parse_key("server.trusted_proxies")
         .source(Some(variables))
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::role::Role;
 use crate::domain::sampling::Strategy;
 
 /// Tells how likely a video is synthetic or manipulated.
@@ -31,6 +32,8 @@ pub enum Command {
     Score(ScoreArgs),
     /// List, show, verify or import model bundles.
     Models(ModelsArgs),
+    /// Make, list or revoke API keys.
+    Keys(KeysArgs),
     /// Check everything that a server needs; fails when something configured is unusable.
     Doctor,
     /// Measure parts of jaga on this machine.
@@ -43,6 +46,38 @@ pub struct ServeArgs {
     /// Address and port; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Ask for no API key; refused unless the address is a loopback one.
+    #[arg(long)]
+    pub no_auth: bool,
+}
+
+/// `jaga keys`
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// What to do with the keys.
+    #[command(subcommand)]
+    pub action: KeysAction,
+}
+
+/// Actions on API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a key and print it; it is not shown again.
+    Create {
+        /// What its holder may do: client, flagger, reviewer or admin.
+        #[arg(long)]
+        role: Role,
+        /// For people: whose it is.
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+    },
+    /// List the keys, without their secrets.
+    List,
+    /// Revoke a key for good.
+    Revoke {
+        /// The key's id: the 16 digits after `jaga_`.
+        id: String,
+    },
 }
 
 /// `jaga score`

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::Outcome;
 use crate::config::Config;
+use crate::http::tls;
 use crate::inference::registry::{self, Selection};
 use crate::inference::{Registry, Runtime};
 use crate::media::decoder::examine;
@@ -12,7 +13,7 @@ use crate::media::sandbox::Walls;
 use crate::media::sandbox::attempts::ATTEMPTS;
 use crate::media::{Decoder, MediaConfig, MediaError};
 use crate::pipeline::policies::Policies;
-use crate::store::Spool;
+use crate::store::{KeyRing, Spool};
 
 /// Tries each part and prints one line for each; fails when one that is configured is unusable.
 pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outcome> {
@@ -29,6 +30,7 @@ pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outco
         "data",
         Spool::open(&config.data).map(|_| config.data.dir.display().to_string()),
     )?;
+    access(config, &mut sheet)?;
     sheet.check(
         "policies",
         Policies::load(&config.policy).map(|_| config.policy.default.clone()),
@@ -82,6 +84,38 @@ fn self_test(config: &MediaConfig) -> anyhow::Result<String> {
     }
     anyhow::ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(format!("{stopped} ways out tried, all closed"))
+}
+
+/// Keys, where a server would ask for them, and the certificate, where there is one.
+fn access(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<()> {
+    match config.server.asks_for_keys(config.server.listen) {
+        Ok(true) => {
+            let ring = KeyRing::open(config.data.keys_dir());
+            sheet.check(
+                "keys",
+                ring.map(|ring| {
+                    format!(
+                        "{} valid, asked for on {}",
+                        ring.len(),
+                        config.server.listen
+                    )
+                }),
+            )?;
+        }
+        Ok(false) => sheet.note(
+            "keys",
+            &format!("not asked for on {}", config.server.listen),
+        )?,
+        Err(error) => sheet.check::<&str>("keys", Err(error))?,
+    }
+    match tls::examine(&config.server.tls) {
+        Ok(None) => sheet.note("tls", "off"),
+        Ok(Some(not_after)) => sheet.check(
+            "tls",
+            Ok::<_, tls::TlsError>(format!("the certificate is valid until {not_after}")),
+        ),
+        Err(error) => sheet.check::<&str>("tls", Err(error)),
+    }
 }
 
 fn inference(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<()> {

@@ -3,6 +3,7 @@
 pub mod args;
 mod bench;
 mod doctor;
+mod keys;
 mod models;
 mod output;
 mod score;
@@ -49,7 +50,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let config = Config::load(cli.config.as_deref(), std::env::vars())?;
     let level = match cli.command {
         Command::Serve(_) => "info,ort=warn",
-        Command::Score(_) | Command::Models(_) | Command::Doctor | Command::Bench(_) => "warn",
+        Command::Score(_)
+        | Command::Models(_)
+        | Command::Keys(_)
+        | Command::Doctor
+        | Command::Bench(_) => "warn",
     };
     telemetry::init(&config.log, level).map_err(|error| Misuse(error.to_string()))?;
     let out = &mut io::stdout().lock();
@@ -57,6 +62,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Serve(args) => serve::run(config, &args),
         Command::Score(args) => score::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
+        Command::Keys(args) => keys::run(&config, &args, out),
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
     }

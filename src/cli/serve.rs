@@ -10,12 +10,17 @@ use super::args::ServeArgs;
 use crate::config::Config;
 use crate::http;
 use crate::http::ServeError;
+use crate::http::config::Auth;
 
 /// Serves until SIGTERM or SIGINT, then drains.
 pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcome> {
     if let Some(listen) = args.listen {
         config.server.listen = listen;
     }
+    if args.no_auth {
+        config.server.auth = Auth::Off;
+    }
+    config.server.asks_for_keys(config.server.listen)?;
     allow_descriptors(config.server.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -40,9 +45,12 @@ pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcom
             .await
             .map_err(|error| match error {
                 ServeError::Start(error) => anyhow::Error::new(error).context("can't start"),
-                error @ (ServeError::Data(_) | ServeError::Io(_) | ServeError::Loading(_)) => {
-                    error.into()
-                }
+                ServeError::Config(error) => error.into(),
+                error @ (ServeError::Data(_)
+                | ServeError::Keys(_)
+                | ServeError::Tls(_)
+                | ServeError::Io(_)
+                | ServeError::Loading(_)) => error.into(),
             })
     });
     // A model that is still being loaded is not waited for.

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod policy;
 pub mod quality;
 pub mod report;
+pub mod role;
 pub mod sampling;
 pub mod score;
 pub mod segments;

@@ -121,6 +121,39 @@ pub(super) fn draining() -> Problem {
     AnalyzeError::Draining.into()
 }
 
+/// No key, or none that opens.
+pub(super) fn unauthenticated() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthenticated",
+        "A key is needed",
+        "Send a valid API key as `Authorization: Bearer KEY`.",
+    )
+}
+
+/// A key whose role may not do that.
+pub(super) fn forbidden(role: &str) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "The key may not do that",
+        format!("A key with the role {role} may not use this route."),
+    )
+    .with("role", role)
+}
+
+/// One caller, by its key or its address, that comes too often.
+pub(super) fn rate_limited(by: &str, seconds: u32) -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        "Too many requests",
+        format!("This {by} has sent too many requests; try again in {seconds} s."),
+    )
+    .with("limit", format!("{by}_requests_per_minute"))
+    .retry_after(seconds)
+}
+
 /// More connections than there may be.
 pub(super) fn too_many_connections() -> Problem {
     Problem::new(
@@ -131,6 +164,16 @@ pub(super) fn too_many_connections() -> Problem {
     )
     .with("limit", "max_connections")
     .retry_after(RETRY_AFTER_S)
+}
+
+/// HTTP without TLS on a port that has it.
+pub(super) fn no_tls() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "bad_request",
+        "The request can't be read",
+        "This port speaks TLS: use https.",
+    )
 }
 
 /// A request target longer than is read.

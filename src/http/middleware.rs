@@ -37,14 +37,14 @@ const LEFT: (u16, &str) = (499, "client_left");
 
 /// Gives the request its id (the caller's, when it is one), runs it, writes the body of a problem,
 /// logs one line and counts it. Neither log nor metrics get anything of the upload, its name, the
-/// path or the query.
+/// path or the query; of a valid key the log gets the public id, which [`super::access`] adds.
 pub(super) async fn around(
     State(state): State<AppState>,
     request: Request,
     next: Next,
 ) -> Response {
     let id = id_of(&request);
-    let span = tracing::info_span!("request", id);
+    let span = tracing::info_span!("request", id, key = tracing::field::Empty);
     let mut line = Line::begin(&state, &request, span.clone());
     let mut response = next.run(request).instrument(span).await;
     let problem = response.extensions_mut().remove::<Problem>();

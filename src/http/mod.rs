@@ -1,5 +1,6 @@
 //! The HTTP door: no scoring logic here.
 
+mod access;
 pub mod config;
 mod connections;
 mod error;
@@ -9,6 +10,7 @@ pub mod problem;
 mod routes;
 mod server;
 mod state;
+pub mod tls;
 mod upload;
 
 pub use routes::router;

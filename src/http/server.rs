@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use super::access::Access;
 use super::connections;
-use super::routes::router;
 use super::state::AppState;
-use crate::config::Config;
+use super::tls::{Tls, TlsError};
+use crate::config::{Config, ConfigError};
 use crate::inference::registry::Selection;
 use crate::pipeline::{AnalyzeError, Pipeline};
-use crate::store::{Spool, StoreError};
+use crate::store::{KeysError, Spool, StoreError};
 
 /// Why a server ended other than by its signal.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,15 @@ pub enum ServeError {
     /// The data directory can't be used.
     #[error(transparent)]
     Data(#[from] StoreError),
+    /// The settings contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keys can't be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The listener failed.
     #[error("the server failed")]
     Io(#[from] io::Error),
@@ -41,11 +52,25 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let state = AppState::new(&config.server, Spool::open(&config.data)?);
+    let address = listener.local_addr()?;
+    let required = config.server.asks_for_keys(address)?;
+    if config.server.in_the_clear(address) {
+        tracing::warn!("neither TLS nor a trusted proxy: keys and uploads can be read on the way");
+    }
+    let spool = Spool::open(&config.data)?;
+    let access = Access::open(
+        &config.server,
+        &config.limits,
+        config.data.keys_dir(),
+        required,
+    )?;
+    let tls = Tls::open(&config.server.tls)?.map(Arc::new);
+    let state = AppState::guarded(&config.server, spool, access);
     let drain = Duration::from_secs_f64(config.server.drain_s);
     let (stop, stopped) = watch::channel(false);
+    let keeper = follow_files(&state, tls.as_ref(), &stopped);
     let limits = config.server.clone();
-    let serving = connections::serve(listener, router(state.clone()), &limits, stopped);
+    let serving = connections::serve(listener, state.clone(), tls, &limits, stopped);
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
     let loading = tokio::task::spawn_blocking(move || load(&config));
@@ -67,7 +92,23 @@ pub async fn run(
     if tokio::time::timeout(drain, serving).await.is_err() {
         tracing::warn!("requests were still running when the time to drain was over");
     }
+    // It writes down when keys were used.
+    keeper.await?;
     Ok(())
+}
+
+/// Follows changes of the keys and of the certificate. The task ends, with the last use of keys
+/// written down, after `stop`.
+fn follow_files(
+    state: &AppState,
+    tls: Option<&Arc<Tls>>,
+    stop: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    if let Some(tls) = tls {
+        tokio::spawn(Arc::clone(tls).follow(state.clone(), stop.clone()));
+    }
+    let (state, stop) = (state.clone(), stop.clone());
+    tokio::spawn(async move { state.access().follow(stop).await })
 }
 
 /// Loads the configured models, the default ones among them.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::access::Access;
 use super::config::ServerConfig;
 use super::error;
 use super::pace::UploadPace;
@@ -26,11 +27,17 @@ struct Shared {
     metrics: Metrics,
     upload_timeout: Duration,
     upload_pace: UploadPace,
+    access: Access,
 }
 
 impl AppState {
-    /// A server that is not ready yet: its pipeline is still to come.
+    /// A server that is not ready yet: its pipeline is still to come. It asks for no key.
     pub fn new(config: &ServerConfig, spool: Spool) -> Self {
+        Self::guarded(config, spool, Access::default())
+    }
+
+    /// The same behind `access`.
+    pub(super) fn guarded(config: &ServerConfig, spool: Spool, access: Access) -> Self {
         Self {
             shared: Arc::new(Shared {
                 pipeline: OnceLock::new(),
@@ -39,6 +46,7 @@ impl AppState {
                 metrics: Metrics::default(),
                 upload_timeout: Duration::from_secs_f64(config.upload_timeout_s),
                 upload_pace: UploadPace::new(config),
+                access,
             }),
         }
     }
@@ -79,6 +87,11 @@ impl AppState {
     /// Where uploads go.
     pub fn spool(&self) -> &Spool {
         &self.shared.spool
+    }
+
+    /// Who may come in.
+    pub(super) fn access(&self) -> &Access {
+        &self.shared.access
     }
 
     /// Pace at which an upload has to arrive.

@@ -178,6 +178,7 @@ mod tests {
         let config = StoreConfig {
             dir: dir.path().to_owned(),
             max_upload_bytes: limit,
+            ..StoreConfig::default()
         };
         (dir, Spool::open(&config).unwrap())
     }

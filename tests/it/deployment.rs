@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use jaga::config::Config;
+use jaga::http::config::Auth;
+
 /// Above this `systemd-analyze security` calls a unit worse than wanted, in tenths.
 const WORST_EXPOSURE: &str = "25";
 
@@ -42,4 +45,17 @@ fn the_unit_lets_the_children_lock_themselves_down() {
     for call in ["setrlimit", "prlimit64", "capset"] {
         assert!(given_back.contains(call), "{call}");
     }
+}
+
+/// The configuration that `install` writes is one, and asks for keys behind a local proxy too.
+#[test]
+fn the_installed_configuration_asks_for_keys() {
+    let script = std::fs::read_to_string(deploy().join("install")).unwrap();
+    let (_, rest) = script.split_once("<<TOML\n").unwrap();
+    let (text, _) = rest.split_once("\nTOML\n").unwrap();
+    // What the shell puts in are paths.
+    let text = text.replace("$(basename \"$RUNTIME_LIBRARY\")", "library");
+    let config: Config = toml::from_str(&text.replace("\\`", "`")).unwrap();
+    assert_eq!(config.server.auth, Auth::Required);
+    assert_eq!(config.data.keys_dir(), Path::new("/var/lib/jaga"));
 }

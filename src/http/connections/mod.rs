@@ -1,6 +1,6 @@
 //! Connections: how many there may be, how long one may be of no use, and how they end.
 //!
-//! HTTP/1.1 and HTTP/2 by prior knowledge on one port. A connection's task looks at its
+//! HTTP/1.1 and HTTP/2 on one port, with TLS or without; without, HTTP/2 is by prior knowledge. A connection's task looks at its
 //! [`watch::Watch`] now and then; hyper's own timers would not see one that says nothing at all.
 
 mod leftover;
@@ -8,6 +8,7 @@ mod stream;
 mod watch;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,11 @@ use self::watch::{Patience, Watch};
 use super::config::ServerConfig;
 use super::error;
 use super::pace::UploadPace;
+use super::problem::Problem;
+use super::routes::router;
+use super::state::AppState;
+use super::tls::{NoTls, Tls, plain_words, shake_hands};
+use crate::telemetry::metrics::Handshake;
 
 /// Bytes of a request line and its header lines together (HTTP/1.1); beyond it 431 without a body.
 const HEADER_BYTES: usize = 64 * 1024;
@@ -46,16 +52,23 @@ const PING: Duration = Duration::from_secs(20);
 /// Rest after the listener failed, as it does when descriptors run out.
 const REST: Duration = Duration::from_secs(1);
 
-/// Answers every connection of `listener` by `router` until `stop` says so or its sender is gone,
+/// Who sent a request: the address at the other end of its connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Answers every connection of `listener`, by `tls` if there is one, until `stop` says so or its sender is gone,
 /// then until all are done. Dropping the future ends them at once.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    state: AppState,
+    tls: Option<Arc<Tls>>,
     config: &ServerConfig,
     mut stop: flag::Receiver<bool>,
 ) {
     let door = Arc::new(Door {
-        router,
+        router: router(state.clone()),
+        state,
+        tls,
         patience: Patience::new(config),
         pace: UploadPace::new(config),
         protocol: protocol(),
@@ -70,8 +83,8 @@ pub(super) async fn serve(
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, address)) => (stream, Peer(address)),
             Err(error) => {
                 rest_after(&error).await;
                 continue;
@@ -85,7 +98,7 @@ pub(super) async fn serve(
                 );
             }
             full = true;
-            turn_away(&stream);
+            door.turn_away(&stream);
             continue;
         };
         full = false;
@@ -94,7 +107,7 @@ pub(super) async fn serve(
             let _place = place;
             // Small answers needn't wait for more of them.
             let _ = stream.set_nodelay(true);
-            door.converse(stream).await;
+            door.welcome(stream, peer).await;
         });
     }
     drop(listener);
@@ -102,7 +115,7 @@ pub(super) async fn serve(
 }
 
 /// Resolves once the server stops.
-async fn stopped(stop: &mut flag::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut flag::Receiver<bool>) {
     // A sender that is gone stops it as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -120,16 +133,15 @@ async fn rest_after(error: &io::Error) {
     }
 }
 
-/// Says why, as far as the socket takes it at once, and closes.
-fn turn_away(stream: &TcpStream) {
-    let body = error::too_many_connections().body(&ulid::Ulid::generate().to_string());
+/// A problem for a connection that gets no further, as HTTP/1.1.
+fn last_word(status: &str, problem: &Problem) -> Vec<u8> {
+    let body = problem.body(&ulid::Ulid::generate().to_string());
     let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         retry-after: {}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        error::RETRY_AFTER_S,
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
         body.len()
     );
-    let _ = stream.try_write(&[head.as_bytes(), &body].concat());
+    [head.as_bytes(), &body].concat()
 }
 
 fn protocol() -> auto::Builder<TokioExecutor> {
@@ -154,6 +166,8 @@ fn protocol() -> auto::Builder<TokioExecutor> {
 /// What all connections share.
 struct Door {
     router: Router,
+    state: AppState,
+    tls: Option<Arc<Tls>>,
     patience: Patience,
     pace: UploadPace,
     protocol: auto::Builder<TokioExecutor>,
@@ -161,8 +175,48 @@ struct Door {
 }
 
 impl Door {
+    /// Says why, as far as the socket takes it at once, and closes. Not where TLS is spoken: nobody
+    /// would understand it, and a handshake is work.
+    fn turn_away(&self, stream: &TcpStream) {
+        if self.tls.is_none() {
+            let status = format!(
+                "503 Service Unavailable\r\nretry-after: {}",
+                error::RETRY_AFTER_S
+            );
+            let _ = stream.try_write(&last_word(&status, &error::too_many_connections()));
+        }
+    }
+
+    /// Has a connection's handshake, if there is to be one, before the conversation. A client has
+    /// as long for it as for header lines.
+    async fn welcome(&self, stream: TcpStream, peer: Peer) {
+        let Some(tls) = &self.tls else {
+            return self.converse(stream, peer).await;
+        };
+        let mut stop = self.stop.clone();
+        let shaken = tokio::select! {
+            () = stopped(&mut stop) => return,
+            shaken = shake_hands(tls, stream, self.patience.header) => shaken,
+        };
+        let metrics = self.state.metrics();
+        match shaken {
+            Ok(stream) => {
+                metrics.shook_hands(Handshake::Done);
+                self.converse(stream, peer).await;
+            }
+            Err(NoTls::Plain(stream)) => {
+                metrics.shook_hands(Handshake::Plain);
+                plain_words(stream, &last_word("400 Bad Request", &error::no_tls())).await;
+            }
+            Err(NoTls::Failed(how, error)) => {
+                metrics.shook_hands(how);
+                tracing::debug!(%error, "no handshake");
+            }
+        }
+    }
+
     /// Answers one connection's requests until either side ends it.
-    async fn converse<S>(&self, stream: S)
+    async fn converse<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -173,7 +227,9 @@ impl Door {
             let pace = self.pace;
             service_fn(move |request: Request<Incoming>| {
                 let exchange = Exchange::begin(&watch, request.version() == Version::HTTP_2);
-                answer(router.clone(), Upload::of(request, &watch, pace), exchange)
+                let mut request = Upload::of(request, &watch, pace);
+                request.extensions_mut().insert(peer);
+                answer(router.clone(), request, exchange)
             })
         };
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));

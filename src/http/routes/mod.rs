@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::access;
 use super::middleware;
 use super::problem::Problem;
 use super::state::AppState;
@@ -52,6 +53,10 @@ fn routes() -> Router<AppState> {
 fn layered(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            access::guard,
+        ))
         .layer(axum::middleware::from_fn(middleware::bounded))
         .layer(axum::middleware::from_fn_with_state(
             state.clone(),

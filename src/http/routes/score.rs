@@ -1,12 +1,12 @@
 //! `POST /v1/score`: a video in, its report out.
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{AGE, CACHE_CONTROL, HeaderName};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 
-use crate::domain::lanes::Lane;
+use crate::http::access::Caller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::upload;
@@ -16,11 +16,12 @@ use crate::pipeline::Options;
 /// read. A client that goes away drops this future, and with it the decoder and the queued frames.
 pub(super) async fn score(
     State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
     let pipeline = state.pipeline()?;
     let options = options(request.uri().query().unwrap_or_default())?;
-    let resolved = pipeline.request(&options, Lane::Live)?;
+    let resolved = pipeline.request(&options, caller.lane)?;
     let ticket = pipeline.admission().enter(resolved.lane())?;
     let afresh = asks_afresh(request.headers());
     let upload = upload::receive(&state, request).await?;

@@ -21,6 +21,18 @@ pub(super) struct Route {
     pub(super) route: String,
 }
 
+/// Of a request that was not let in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Refusal {
+    pub(super) reason: &'static str,
+}
+
+/// Of a handshake, or of a new certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Outcome {
+    pub(super) outcome: &'static str,
+}
+
 /// Of an analysis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Analysis {

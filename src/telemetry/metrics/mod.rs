@@ -12,9 +12,11 @@ mod scrape;
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
@@ -52,12 +54,84 @@ pub struct Answered<'a> {
     pub elapsed: Duration,
 }
 
+/// How a handshake of TLS ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    /// There is a connection.
+    Done,
+    /// The two could not agree, or the client left.
+    Failed,
+    /// It took too long.
+    TimedOut,
+    /// The client spoke HTTP without TLS.
+    Plain,
+}
+
+impl Handshake {
+    /// As a label has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Plain => "plain_http",
+        }
+    }
+}
+
+/// Why a request was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It had no key.
+    NoKey,
+    /// Its key is none, or no longer.
+    WrongKey,
+    /// Its key's role may not use the route.
+    Role,
+    /// Its key comes too often.
+    KeyRate,
+    /// Its address comes too often.
+    AddressRate,
+}
+
+impl Refused {
+    /// All reasons.
+    pub const ALL: [Self; 5] = [
+        Self::NoKey,
+        Self::WrongKey,
+        Self::Role,
+        Self::KeyRate,
+        Self::AddressRate,
+    ];
+
+    /// As a label has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoKey => "no_key",
+            Self::WrongKey => "wrong_key",
+            Self::Role => "role",
+            Self::KeyRate => "key_rate",
+            Self::AddressRate => "address_rate",
+        }
+    }
+
+    fn labels(self) -> labels::Refusal {
+        labels::Refusal {
+            reason: self.name(),
+        }
+    }
+}
+
 /// What one server counts. Cheap to record into from any thread.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     requests: Family<labels::Answer, Counter>,
     request_durations: Durations<labels::Route>,
+    refused: Family<labels::Refusal, Counter>,
+    handshakes: Family<labels::Outcome, Counter>,
+    reloads: Family<labels::Outcome, Counter>,
+    expiry: Family<labels::None, Gauge>,
     upload_bytes: Counter,
     analyses: Family<labels::Analysis, Counter>,
     recalled: Family<labels::Lane, Counter>,
@@ -90,6 +164,10 @@ impl Default for Metrics {
             registry: Registry::default(),
             requests: Family::default(),
             request_durations: durations(),
+            refused: Family::default(),
+            handshakes: Family::default(),
+            reloads: Family::default(),
+            expiry: Family::default(),
             upload_bytes: Counter::default(),
             analyses: Family::default(),
             recalled: Family::default(),
@@ -108,6 +186,13 @@ impl Metrics {
         let (inputs, faces) = (&self.inputs, &self.faces);
         add(registry, Name::HttpRequests, &self.requests);
         add(registry, Name::HttpRequestDuration, &self.request_durations);
+        for reason in Refused::ALL {
+            self.refused.get_or_create(&reason.labels()).inc_by(0);
+        }
+        add(registry, Name::Refused, &self.refused);
+        add(registry, Name::TlsHandshakes, &self.handshakes);
+        add(registry, Name::TlsReloads, &self.reloads);
+        add(registry, Name::TlsCertificateExpiry, &self.expiry);
         add(registry, Name::UploadBytes, &self.upload_bytes);
         add(registry, Name::Analyses, &self.analyses);
         add(registry, Name::ReportsRecalled, &self.recalled);
@@ -135,6 +220,31 @@ impl Metrics {
         };
         let duration = self.request_durations.get_or_create(&route);
         duration.observe(answered.elapsed.as_secs_f64());
+    }
+
+    /// A request was not let in.
+    pub fn refused(&self, reason: Refused) {
+        self.refused.get_or_create(&reason.labels()).inc();
+    }
+
+    /// A handshake of TLS has ended.
+    pub fn shook_hands(&self, handshake: Handshake) {
+        let outcome = handshake.name();
+        let counter = self.handshakes.get_or_create(&labels::Outcome { outcome });
+        counter.inc();
+    }
+
+    /// The certificate's files have changed, and could be used or not.
+    pub fn reloaded(&self, usable: bool) {
+        let outcome = if usable { "taken" } else { "refused" };
+        let counter = self.reloads.get_or_create(&labels::Outcome { outcome });
+        counter.inc();
+    }
+
+    /// A certificate is in use that runs out then.
+    pub fn certificate(&self, not_after: Timestamp) {
+        let gauge = self.expiry.get_or_create(&labels::None {});
+        gauge.set(not_after.as_second());
     }
 
     /// So many bytes of an upload arrived.

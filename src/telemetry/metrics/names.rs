@@ -7,6 +7,14 @@ pub enum Name {
     HttpRequests,
     /// How long requests took.
     HttpRequestDuration,
+    /// Requests that were not let in.
+    Refused,
+    /// Handshakes of TLS.
+    TlsHandshakes,
+    /// New certificates.
+    TlsReloads,
+    /// When the certificate runs out.
+    TlsCertificateExpiry,
     /// Bytes of bodies.
     UploadBytes,
     /// Analyses by outcome.
@@ -92,9 +100,13 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 41] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
+        Self::Refused,
+        Self::TlsHandshakes,
+        Self::TlsReloads,
+        Self::TlsCertificateExpiry,
         Self::UploadBytes,
         Self::Analyses,
         Self::ReportsRecalled,
@@ -164,6 +176,10 @@ impl Name {
         match self {
             Self::HttpRequests => ("jaga_http_requests", Counter, "Requests answered, by route, status and problem code"),
             Self::HttpRequestDuration => ("jaga_http_request_duration_seconds", Histogram, "From a request's head to its answer's head, by route"),
+            Self::Refused => ("jaga_refused", Counter, "Requests that were not let in, by reason"),
+            Self::TlsHandshakes => ("jaga_tls_handshakes", Counter, "Handshakes of TLS, by how they ended"),
+            Self::TlsReloads => ("jaga_tls_reloads", Counter, "New certificates, by whether they could be used"),
+            Self::TlsCertificateExpiry => ("jaga_tls_certificate_expiry_timestamp_seconds", Gauge, "When the certificate in use runs out, since 1970"),
             Self::UploadBytes => ("jaga_upload_bytes", Counter, "Bytes of uploads that arrived, complete or not"),
             Self::Analyses => ("jaga_analyses", Counter, "Complete uploads that were analysed, by lane and verdict or problem code"),
             Self::ReportsRecalled => ("jaga_reports_recalled", Counter, "Complete uploads that got a report made before, by lane"),

@@ -40,6 +40,11 @@ impl Shell {
         command
     }
 
+    /// Where the server keeps its files.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         read(&self.command(arguments).output().unwrap())
     }

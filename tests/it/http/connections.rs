@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 use crate::cli::Shell;
 use crate::server::{Server, eventually};
 
-const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: jaga\r\n\r\n";
+pub(crate) const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: jaga\r\n\r\n";
 
 fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).unwrap()
@@ -31,7 +31,7 @@ fn text(stream: TcpStream) -> String {
 }
 
 /// One answer on a connection that stays open.
-fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
+pub(crate) fn ask<S: Read + Write>(stream: &mut S, request: &[u8]) -> String {
     stream.write_all(request).unwrap();
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
@@ -220,7 +220,7 @@ fn a_refused_upload_that_trickles_on_is_cut_off() {
 }
 
 /// HTTP/2's begin: preface and settings, as pairs of number and value.
-fn http2(address: SocketAddr, settings: &[(u16, u32)]) -> TcpStream {
+pub(crate) fn http2(address: SocketAddr, settings: &[(u16, u32)]) -> TcpStream {
     let mut stream = connect(address);
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -233,19 +233,19 @@ fn http2(address: SocketAddr, settings: &[(u16, u32)]) -> TcpStream {
     stream
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// `GET /healthz`, complete.
-fn headers(stream: u32) -> Vec<u8> {
+pub(crate) fn headers(stream: u32) -> Vec<u8> {
     let block = [&b"\x82\x86\x04\x08/healthz\x41\x01j"[..]].concat();
     frame(1, 0x5, stream, &block)
 }
 
 /// Kinds of the frames in `bytes`.
-fn kinds(mut bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn kinds(mut bytes: &[u8]) -> Vec<u8> {
     let mut kinds = Vec::new();
     while let [a, b, c, kind, ..] = *bytes {
         kinds.push(kind);

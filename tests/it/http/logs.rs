@@ -1,11 +1,18 @@
 //! The log of a real server: one line a request, and nothing of what callers send.
 
+use std::io::Write;
+
+use jaga::domain::role::Role;
+use jaga::store::KeyStore;
+use jaga::store::keys::Token;
 use reqwest::Method;
 use reqwest::blocking::Client;
 use reqwest::blocking::multipart::{Form, Part};
 
+use super::connections::{frame, http2};
 use super::process::Process;
 use crate::media_files::{have_ffmpeg, numbered};
+use crate::server::eventually;
 
 /// What is looked for; no word of jaga's.
 const MARK: &str = "Zyxwv5c1";
@@ -125,5 +132,81 @@ fn nothing_of_what_callers_send_is_logged() {
     assert_eq!(answered.count(), 2 * bodies.len() * 4 + 1 + 6);
     for line in &log {
         assert!(!line.to_string().contains(MARK), "{line}");
+    }
+}
+
+/// `GET /v1/models` on HTTP/2 with a key, its header fields written out (RFC 7541, 6.2.2).
+fn models_by_http_2(token: &str) -> Vec<u8> {
+    let value = format!("Bearer {token}");
+    let length = u8::try_from(value.len()).unwrap();
+    let path = b"\x82\x86\x04\x0a/v1/models\x41\x01j";
+    let block = [&path[..], &[0x0f, 0x08, length], value.as_bytes()].concat();
+    frame(1, 0x5, 1, &block)
+}
+
+#[test]
+fn nothing_of_a_key_but_its_public_id_is_logged() {
+    let data = tempfile::tempdir().unwrap();
+    let store = KeyStore::open(data.path()).unwrap();
+    let (valid, revoked, stranger) = (
+        store.create(Role::Reviewer, Some(MARK)).unwrap(),
+        store.create(Role::Client, None).unwrap(),
+        Token::generate().unwrap(),
+    );
+    store.revoke(revoked.id()).unwrap();
+    let Some(process) = Process::start(|command| {
+        command
+            .env("JAGA_DATA_DIR", data.path())
+            .env("JAGA_SERVER__AUTH", "required")
+            .env("JAGA_LOG__LEVEL", "trace");
+    }) else {
+        return;
+    };
+    let client = Client::new();
+    let mut asked = 0;
+    for token in [&valid, &revoked, &stranger].map(Token::reveal) {
+        let half = &token[..60];
+        for (path, header, value) in [
+            ("/v1/models", "authorization", format!("Bearer {token}")),
+            ("/v1/models", "authorization", format!("bearer  {half}")),
+            ("/v1/models", "authorization", token.to_owned()),
+            ("/metrics", "authorization", format!("Bearer {token}")),
+            ("/healthz", "authorization", format!("Bearer {token}")),
+            ("/v1/models", "x-api-key", token.to_owned()),
+            ("/v1/models", "proxy-authorization", token.to_owned()),
+        ] {
+            let request = client.get(process.url(path)).header(header, value);
+            request.send().unwrap();
+            asked += 1;
+        }
+        for path in [format!("/v1/models?key={token}"), format!("/{token}")] {
+            client.get(process.url(&path)).send().unwrap();
+            asked += 1;
+        }
+        let mut stream = http2(process.address, &[]);
+        stream.write_all(&models_by_http_2(token)).unwrap();
+        asked += 1;
+        eventually("all is answered", || {
+            process.said("answered").len() == asked
+        });
+    }
+    process.terminate();
+    let (_, log) = process.end();
+    let of_valid = log
+        .iter()
+        .filter(|line| line["message"] == "answered" && line["span"]["key"] == valid.id());
+    // By HTTP/1.1 and 2, and where its role was not enough.
+    assert_eq!(of_valid.count(), 3);
+    for line in &log {
+        let line = line.to_string();
+        for token in [&valid, &revoked, &stranger] {
+            for at in (22..token.reveal().len() - 8).step_by(4) {
+                let piece = &token.reveal()[at..at + 8];
+                assert!(!line.contains(piece), "{line}");
+            }
+        }
+        for id in [revoked.id(), stranger.id(), MARK] {
+            assert!(!line.contains(id), "{line}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Real requests to a real server.
 
+mod access;
 mod adaptive;
 mod connections;
 mod exposition;
@@ -11,3 +12,4 @@ mod problems;
 mod process;
 mod recall;
 mod score;
+mod tls;
