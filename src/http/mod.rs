@@ -3,6 +3,7 @@
 pub mod config;
 mod error;
 mod middleware;
+pub mod openapi;
 pub mod problem;
 mod routes;
 mod server;

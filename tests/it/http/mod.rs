@@ -1,10 +1,12 @@
 //! Real requests to a real server.
 
+mod drain;
 mod exposition;
 mod lifecycle;
 mod logs;
 mod metrics;
 mod models;
+mod openapi;
 mod problems;
 mod process;
 mod score;
