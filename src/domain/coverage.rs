@@ -1,10 +1,11 @@
 //! How much of what was wanted could be scored. No score without it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Counts of frames, or of windows for a model that looks at time;
 /// `scored + left_out + failed == planned` and `scored + left_out ≤ decoded ≤ planned`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct Coverage {
     /// Distinct frames that the sampling plan asked for.
     pub planned: u32,

@@ -69,6 +69,37 @@ fn outline(kind: AnalyzeErrorKind) -> (StatusCode, &'static str) {
     }
 }
 
+/// Statuses and codes that an analysis can end with.
+pub(super) fn of_analyses() -> Vec<(StatusCode, &'static str)> {
+    use AnalyzeErrorKind as Kind;
+    let kinds = [
+        Kind::BadRequest,
+        Kind::TooLarge,
+        Kind::Empty,
+        Kind::Unsupported,
+        Kind::NoVideoStream,
+        Kind::Corrupt,
+        Kind::Limit,
+        Kind::UnknownModel,
+        Kind::Overloaded,
+        Kind::Draining,
+        Kind::Deadline,
+    ];
+    let kinds = kinds.map(|kind| (outline(kind).0, kind.code()));
+    let late = (StatusCode::REQUEST_TIMEOUT, "upload_timeout");
+    kinds
+        .into_iter()
+        .chain(of_readiness())
+        .chain([late])
+        .collect()
+}
+
+/// Statuses and codes of a route that needs the models.
+pub(super) fn of_readiness() -> [(StatusCode, &'static str); 2] {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    [(status, "overloaded"), (status, "draining")]
+}
+
 /// Adds what helps the caller: limits with what was found, and when to come again.
 fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
     match error {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::error::InferenceError;
 
@@ -57,7 +58,7 @@ impl RuntimeConfig {
 }
 
 /// An execution provider of ONNX Runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub enum Provider {
     /// ONNX Runtime's own kernels on the processor.
     #[serde(rename = "CPUExecutionProvider")]

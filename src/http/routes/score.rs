@@ -2,17 +2,47 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use utoipa::ToSchema;
 
 use crate::domain::policy::Lane;
 use crate::domain::report::Report;
+use crate::domain::sampling::Strategy;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::upload;
 use crate::pipeline::Options;
 
-/// Scores the body. Everything that can be refused without the upload is refused before it is
-/// read. A client that goes away drops this future, and with it the decoder and the queued frames.
-pub(super) async fn score(
+/// A form with the file.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(in crate::http) struct Form {
+    /// The file; nothing else may be in the form.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// Scores a video or an image.
+///
+/// Everything that can be refused without the upload is refused before it is read. The work for a
+/// client that goes away is given up.
+#[utoipa::path(
+    post,
+    path = "/v1/score",
+    operation_id = "score",
+    params(
+        ("model" = Option<Vec<String>>, Query, description = "Name of a loaded model; may come several times"),
+        ("policy" = Option<String>, Query, description = "Name of a loaded policy"),
+        ("frames" = Option<u32>, Query, description = "Into how many slices the video is cut", minimum = 1, maximum = 256),
+        ("sampling" = Option<Strategy>, Query, description = "How frames are chosen"),
+        ("frame_scores" = Option<bool>, Query, description = "Put every frame's score into the report"),
+    ),
+    request_body(
+        description = "The file itself, or a form with it",
+        content((String = "application/octet-stream"), (Form = "multipart/form-data"))
+    ),
+    responses((status = 200, description = "The report", body = Report))
+)]
+pub(in crate::http) async fn score(
     State(state): State<AppState>,
     request: Request,
 ) -> Result<Json<Report>, Problem> {
@@ -63,7 +93,6 @@ fn options(query: &str) -> Result<Options, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::sampling::Strategy;
 
     #[test]
     fn reads_every_option() {

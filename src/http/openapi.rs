@@ -1,0 +1,163 @@
+//! The API's description in OpenAPI 3.1, made from the routes and types of this program.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use super::error;
+use super::problem::Body;
+use super::routes;
+use crate::domain::sampling::Strategy;
+
+/// What `#[derive]` collects from the handlers.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "jaga",
+        description = "Tells how likely a video is synthetic or manipulated. No answer says that a video is authentic."
+    ),
+    paths(
+        routes::score::score,
+        routes::models::list,
+        routes::health::alive,
+        routes::health::ready,
+        routes::metrics::show,
+        routes::openapi::show,
+    ),
+    components(schemas(Body, Strategy))
+)]
+struct Api;
+
+/// The document; committed as `docs/openapi.json`.
+pub fn document() -> Result<Value, serde_json::Error> {
+    let mut document = serde_json::to_value(Api::openapi())?;
+    clean(&mut document);
+    if let Some(schemas) = document.pointer_mut("/components/schemas") {
+        open(schemas);
+    }
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    for (path, item) in paths.into_iter().flatten() {
+        for operation in item.as_object_mut().into_iter().flatten() {
+            if let Some(operation) = operation.1.as_object_mut() {
+                // They would be the names of this program's modules.
+                operation.remove("tags");
+            }
+            let responses = operation.1.get_mut("responses");
+            if let Some(responses) = responses.and_then(Value::as_object_mut) {
+                add_problems(path, responses);
+            }
+        }
+    }
+    Ok(document)
+}
+
+/// Adds a response for each status that a problem of `path` can have, with its codes.
+fn add_problems(path: &str, responses: &mut Map<String, Value>) {
+    let mut codes: BTreeMap<StatusCode, BTreeSet<&'static str>> = BTreeMap::new();
+    let own = match path {
+        "/v1/score" => error::of_analyses(),
+        "/v1/models" | "/readyz" => error::of_readiness().to_vec(),
+        _ => Vec::new(),
+    };
+    let any = [(StatusCode::INTERNAL_SERVER_ERROR, "internal")];
+    for (status, code) in own.into_iter().chain(any) {
+        codes.entry(status).or_default().insert(code);
+    }
+    for (status, codes) in codes {
+        responses.insert(status.as_str().to_owned(), problem(status, &codes));
+    }
+}
+
+fn problem(status: StatusCode, codes: &BTreeSet<&'static str>) -> Value {
+    let names: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
+    let schema = json!({ "allOf": [
+        { "$ref": "#/components/schemas/Problem" },
+        { "type": "object", "properties": {
+            "code": { "type": "string", "enum": codes },
+            "status": { "type": "integer", "const": status.as_u16() },
+        } },
+    ] });
+    let mut response = json!({
+        "description": names.join(", "),
+        "content": { "application/problem+json": { "schema": schema } },
+    });
+    let retry = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
+    if let Some(object) = response.as_object_mut().filter(|_| retry.contains(&status)) {
+        let seconds = json!({ "description": "Seconds", "schema": { "type": "integer" } });
+        object.insert("headers".to_owned(), json!({ "Retry-After": seconds }));
+    }
+    response
+}
+
+/// Members may be added to answers: a schema that forbids those that it doesn't know, as settings do,
+/// would also forbid those of the types that it is part of.
+fn open(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if object.get("additionalProperties") == Some(&Value::Bool(false)) {
+                object.remove("additionalProperties");
+            }
+            object.values_mut().for_each(open);
+        }
+        Value::Array(list) => list.iter_mut().for_each(open),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Takes the links of Rust's documentation out of descriptions: ``[`a`](b)`` and ``[`a`]`` become
+/// `` `a` ``, and Rust's `None` becomes the `null` that callers see.
+fn clean(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                if let (Value::String(text), "description" | "summary") =
+                    (&mut *value, key.as_str())
+                {
+                    *text = without_links(text).replace("`None`", "`null`");
+                }
+                clean(value);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(clean),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn without_links(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("[`") {
+        let Some((name, after)) = after.split_once("`]") else {
+            break;
+        };
+        clean.push_str(before);
+        clean.push('`');
+        clean.push_str(name);
+        clean.push('`');
+        let target = after.strip_prefix('(').and_then(|t| t.split_once(')'));
+        rest = target.map_or(after, |(_, after)| after);
+    }
+    clean.push_str(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_the_sources_become_names() {
+        for (text, want) in [
+            ("no link", "no link"),
+            ("see [`A`](super::A) and [`B`].", "see `A` and `B`."),
+            ("[`open", "[`open"),
+        ] {
+            assert_eq!(without_links(text), want);
+        }
+    }
+}
