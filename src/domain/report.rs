@@ -396,3 +396,31 @@ impl Report {
             .to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new reason doesn't compile here until it has its place.
+    #[test]
+    fn every_reason_is_described() {
+        let place = |reason| match reason {
+            NoAnswer::NoModel => 0,
+            NoAnswer::LowCoverage => 1,
+            NoAnswer::TooShort => 2,
+            NoAnswer::ShortTracks => 3,
+            NoAnswer::TooFewVotes => 4,
+            NoAnswer::LeftOut(LeftOut::NoFace) => 5,
+            NoAnswer::LeftOut(LeftOut::FaceTooSmall) => 6,
+            NoAnswer::LeftOut(LeftOut::TooSmall) => 7,
+            NoAnswer::LeftOut(LeftOut::TooDark) => 8,
+            NoAnswer::LeftOut(LeftOut::TooBright) => 9,
+            NoAnswer::LeftOut(LeftOut::LowContrast) => 10,
+            NoAnswer::LeftOut(LeftOut::Blurred) => 11,
+            NoAnswer::LeftOut(LeftOut::Blocky) => 12,
+            NoAnswer::LeftOut(LeftOut::Flat) => 13,
+        };
+        let places = NoAnswer::ALL.map(place);
+        assert!(places.into_iter().eq(0..NoAnswer::ALL.len()));
+    }
+}

@@ -16,7 +16,7 @@ use crate::domain::sampling::Strategy;
 #[openapi(
     info(
         title = "jaga",
-        description = "Tells how likely a video is synthetic or manipulated. No answer says that a video is authentic."
+        description = "Tells how likely a video is synthetic or manipulated. No answer says that a video is authentic.\n\nEvery error is a `Problem`, told apart by its `code`; also those that belong to no operation: 404 `not_found` for any other path, and 405 `method_not_allowed` with `Allow` for any other method. Where there is GET there is HEAD. Header lines of more than 64 KiB are a 431 without a body. Members may be added to any answer."
     ),
     paths(
         routes::score::score,
@@ -47,6 +47,7 @@ pub fn document() -> Result<Value, serde_json::Error> {
             let responses = operation.1.get_mut("responses");
             if let Some(responses) = responses.and_then(Value::as_object_mut) {
                 add_problems(path, responses);
+                add_ids(responses);
             }
         }
     }
@@ -61,12 +62,25 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
         "/v1/models" | "/readyz" => error::of_readiness().to_vec(),
         _ => Vec::new(),
     };
-    let any = [(StatusCode::INTERNAL_SERVER_ERROR, "internal")];
-    for (status, code) in own.into_iter().chain(any) {
+    for (status, code) in own.into_iter().chain(error::of_every_route()) {
         codes.entry(status).or_default().insert(code);
     }
     for (status, codes) in codes {
         responses.insert(status.as_str().to_owned(), problem(status, &codes));
+    }
+}
+
+/// Adds the header that every answer has.
+fn add_ids(responses: &mut Map<String, Value>) {
+    let id = json!({
+        "description": "The request's id: the caller's own, when it has 1 to 64 letters, digits, `-`, `_` or `.`",
+        "schema": { "type": "string" },
+    });
+    for response in responses.values_mut().filter_map(Value::as_object_mut) {
+        let headers = response.entry("headers").or_insert_with(|| json!({}));
+        if let Some(headers) = headers.as_object_mut() {
+            headers.insert("x-request-id".to_owned(), id.clone());
+        }
     }
 }
 

@@ -67,16 +67,19 @@ fn asked(text: &str) -> Vec<&str> {
 #[test]
 fn alerts_and_dashboard_ask_only_for_metrics_that_exist() {
     let known: Vec<String> = Name::ALL.into_iter().flat_map(Name::exposed).collect();
-    let operations = read("docs/operations.md");
-    let (_, rest) = operations.split_once("```yaml\ngroups:").unwrap();
-    let (alerts, _) = rest.split_once("```").unwrap();
+    let alerts = read("docs/alerts.yaml");
+    let alerts = alerts.as_str();
     let dashboard: serde_json::Value = serde_json::from_str(&read("docs/grafana.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
     let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
     let queries: Vec<&str> = targets
         .map(|target| target["expr"].as_str().unwrap())
         .collect();
-    assert!(alerts.matches("- alert:").count() >= 8 && queries.len() >= 20);
+    let rules = alerts.matches("- alert:").count();
+    assert!(rules >= 8 && queries.len() >= 20);
+    for each in ["expr:", "severity:", "summary:", "action:"] {
+        assert_eq!(alerts.matches(each).count(), rules, "{each} of each alert");
+    }
     let variables = dashboard["templating"].to_string();
     for name in [alerts, &variables]
         .into_iter()

@@ -1,5 +1,6 @@
 //! `GET /openapi.json` and `docs/openapi.json`: no drift, and what the server answers is as it says.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jsonschema::Validator;
@@ -34,18 +35,28 @@ fn it_is_openapi_3_1_and_names_every_route_once() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
-    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    let routes = [
-        "/healthz",
-        "/metrics",
-        "/openapi.json",
-        "/readyz",
-        "/v1/models",
-        "/v1/score",
-    ];
-    let mut sorted = paths.clone();
-    sorted.sort();
-    assert_eq!(sorted, routes);
+    let paths = document["paths"].as_object().unwrap();
+    let described: BTreeSet<(&str, &str)> = paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap();
+            methods
+                .keys()
+                .map(|method| (path.as_str(), method.as_str()))
+        })
+        .collect();
+    let sources = include_str!("../../../src/http/routes/mod.rs");
+    let (lines, _) = sources.split_once(".fallback(").unwrap();
+    let routed: BTreeSet<(&str, &str)> = lines
+        .split(".route(")
+        .skip(1)
+        .map(|route| {
+            let mut words = route.split(['"', ',', '(']).map(str::trim);
+            let mut words = words.by_ref().filter(|word| !word.is_empty());
+            (words.next().unwrap(), words.next().unwrap())
+        })
+        .collect();
+    assert_eq!(described, routed);
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {
         let pointer = reference.split('"').next().unwrap();
@@ -58,19 +69,19 @@ fn it_is_openapi_3_1_and_names_every_route_once() {
 }
 
 /// Checks answers against the document.
-struct Described {
+pub(crate) struct Described {
     document: Value,
 }
 
 impl Described {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             document: document(),
         }
     }
 
     /// The body, once it is checked.
-    fn check(&self, method: &str, path: &str, response: Response) -> Value {
+    pub(crate) fn check(&self, method: &str, path: &str, response: Response) -> Value {
         let status = response.status().as_u16().to_string();
         let kind = response.headers()["content-type"]
             .to_str()
@@ -82,6 +93,10 @@ impl Described {
             !content.is_null(),
             "{method} {path} {status} {kind} isn't described"
         );
+        for name in described["headers"].as_object().unwrap().keys() {
+            let sent = response.headers().contains_key(name);
+            assert!(sent, "{path} {status}: no {name}");
+        }
         let body: Value = response.json().unwrap();
         let errors: Vec<String> = self
             .validator(content)
@@ -146,7 +161,9 @@ fn problems_are_as_described() {
     let start = Server::start(|config| config.data.max_upload_bytes = 10_000);
     let Some(server) = start else { return };
     let described = Described::new();
+    let long = format!("?model={}", "m".repeat(9000));
     for (query, body, code) in [
+        (long.as_str(), Vec::new(), "bad_request"),
         ("", Vec::new(), "empty_media"),
         ("", vec![0; 10_001], "too_large"),
         ("", b"hello, a text\n".repeat(100), "unsupported_media"),
