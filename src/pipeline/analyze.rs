@@ -14,6 +14,7 @@ use super::policies::Policies;
 use super::receipt::{Programs, receipt};
 use super::request::{Options, Request};
 use super::sight::Terms;
+use super::stage;
 use super::status::{self, Status};
 use super::views::Views;
 use crate::config::Config;
@@ -148,7 +149,8 @@ impl Pipeline {
         let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, deadline.at))
             .await
             .map_err(|_| deadline.passed())??;
-        let report = self.report(&upload, request, &seen, deadline.begin.elapsed());
+        let report = || self.report(&upload, request, &seen, deadline.begin.elapsed());
+        let report = stage::aggregate().in_scope(report);
         drop(permit);
         report
     }
@@ -161,16 +163,18 @@ impl Pipeline {
         deadline: tokio::time::Instant,
     ) -> Result<Seen, AnalyzeError> {
         let begin = Instant::now();
+        let decoding = stage::decode();
         let mut media = self.decoder.open(upload.descriptor()?, deadline).await?;
         let facts = media.facts().clone();
         let chosen = media.choose(&request.views.plan).await?.clone();
+        stage::count(&decoding, "frames", chosen.times_s.len() as u64);
         let opened = begin.elapsed();
         let terms = Terms {
             models: Arc::clone(&request.models),
             views: Arc::clone(&request.views),
             config: Arc::clone(&self.config),
         };
-        let mut outputs = frames::score(media, chosen, &terms).await?;
+        let mut outputs = frames::score(media, chosen, &terms, decoding).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);
         let finders = 0..request.views.finders.len();
         let join = move || {

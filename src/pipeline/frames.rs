@@ -5,11 +5,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use futures_util::stream::{self, TryStreamExt};
+use tracing::Span;
 
 use super::error::AnalyzeError;
 use super::framing::{Framed, framed};
 use super::sight::{Part, Sight, Terms, look};
 use super::spent::Spent;
+use super::stage;
 use super::views::{Group, Role, Views};
 use super::windows::{Assembly, Ready};
 use crate::domain::letterbox::Bars;
@@ -85,20 +87,23 @@ struct Done {
     spent: Spent,
 }
 
-/// Runs the models of `terms` over everything that `media` yields. Dropping the future stops all.
+/// Runs the models of `terms` over everything that `media` yields; `decoding` lasts as long as that.
+/// Dropping the future stops all.
 pub(super) async fn score(
     media: OpenMedia,
     chosen: Chosen,
     terms: &Terms,
+    decoding: Span,
 ) -> Result<Outputs, AnalyzeError> {
     let bars = Arc::new(OnceLock::new());
     let roles = roles(&chosen);
     let mut desk = Desk::new(&terms.views, &chosen);
     let mut samples: Vec<Vec<Sample>> = terms.models.iter().map(|_| Vec::new()).collect();
     let mut spent = Spent::default();
+    let mut inference = None;
     {
         let role = |framed: &Framed| roles.get(framed.frame.index).cloned();
-        let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars))
+        let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars), decoding)
             .map_ok(|framed| {
                 let role = role(&framed).unwrap_or_default();
                 look(framed, role, terms)
@@ -106,7 +111,10 @@ pub(super) async fn score(
             .try_buffered(PICTURES_IN_FLIGHT)
             .map_ok(|(sight, parts)| stream::iter(desk.take(sight, parts).into_iter().map(Ok)))
             .try_flatten()
-            .map_ok(|job| run(job, terms))
+            .map_ok(|job| {
+                inference.get_or_insert_with(stage::inference);
+                run(job, terms)
+            })
             .try_buffered(terms.config.frames_in_flight);
         let mut done = std::pin::pin!(jobs);
         while let Some(done) = done.try_next().await? {
@@ -118,6 +126,9 @@ pub(super) async fn score(
     sights.sort_by_key(|sight| sight.index);
     for sight in &sights {
         spent += sight.spent;
+    }
+    if let Some(inference) = inference {
+        stage::spent(&inference, &spent);
     }
     for list in &mut samples {
         list.sort_by_key(|sample| sample.place);

@@ -13,6 +13,7 @@ mod receipt;
 pub mod request;
 mod sight;
 mod spent;
+pub mod stage;
 pub mod status;
 mod views;
 mod windows;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use tracing::Instrument;
 use utoipa::ToSchema;
 
 use crate::domain::policy::Lane;
@@ -10,7 +11,7 @@ use crate::domain::sampling::Strategy;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::upload;
-use crate::pipeline::Options;
+use crate::pipeline::{Options, stage};
 
 /// A form with the file.
 #[derive(ToSchema)]
@@ -50,9 +51,14 @@ pub(in crate::http) async fn score(
     let options = options(request.uri().query().unwrap_or_default())?;
     let resolved = pipeline.request(&options, Lane::Live)?;
     let ticket = pipeline.admission().enter()?;
-    let upload = upload::receive(&state, request).await?;
+    let spooling = stage::spool();
+    let upload = upload::receive(&state, request).instrument(spooling.clone());
+    let upload = upload.await?;
+    stage::count(&spooling, "bytes", upload.bytes);
+    drop(spooling);
     let analyzed = async {
-        let permit = pipeline.admission().work(ticket).await?;
+        let place = pipeline.admission().work(ticket);
+        let permit = place.instrument(stage::wait()).await?;
         pipeline.analyze(upload, &resolved, permit).await
     };
     let analyzed = analyzed.await;

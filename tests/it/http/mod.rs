@@ -11,3 +11,4 @@ mod openapi;
 mod problems;
 mod process;
 mod score;
+mod traces;
