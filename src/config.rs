@@ -13,7 +13,7 @@ use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
-use crate::telemetry::LogConfig;
+use crate::telemetry::{LogConfig, TracesConfig};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub data: StoreConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Traces.
+    pub traces: TracesConfig,
 }
 
 /// Why there is no configuration.
@@ -115,6 +117,7 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         self.analysis.validate()?;
         self.server.validate()?;
+        self.traces.validate()?;
         let limits = self.media.limits;
         let wrong = |key, expected, got: &dyn std::fmt::Display| {
             Err(ConfigError::Value {

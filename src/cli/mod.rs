@@ -56,7 +56,18 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Doctor
         | Command::Bench(_) => "warn",
     };
-    telemetry::init(&config.log, level).map_err(|error| Misuse(error.to_string()))?;
+    // Held until the command is done; then what is left of its traces is sent.
+    let traces = match cli.command {
+        Command::Serve(_) => telemetry::traces::start(&config.traces)
+            .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?,
+        Command::Score(_)
+        | Command::Models(_)
+        | Command::Keys(_)
+        | Command::Doctor
+        | Command::Bench(_) => None,
+    };
+    telemetry::init(&config.log, level, traces.as_ref())
+        .map_err(|error| Misuse(error.to_string()))?;
     let out = &mut io::stdout().lock();
     match cli.command {
         Command::Serve(args) => serve::run(config, &args),

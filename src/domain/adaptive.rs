@@ -11,6 +11,7 @@
 //! calibrated. `docs/adaptive.md` has how they were chosen and what they cost.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Frames that are always scored, where the plan has as many.
 pub const FLOOR: usize = 4;
@@ -28,7 +29,7 @@ const USUAL_SPREAD: f64 = 0.5;
 const USUAL_WEIGHT: f64 = 4.0;
 
 /// Why no more frames were scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// More frames would not change the verdict.

@@ -1,6 +1,7 @@
 //! How much of what was wanted could be scored. No score without it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Whether a count is left out of a report.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
@@ -10,7 +11,7 @@ pub(super) fn is_none(count: &u32) -> bool {
 
 /// Counts of frames, or of windows for a model that looks at time;
 /// `scored + left_out + spared + failed == planned` and `scored + left_out + spared ≤ decoded ≤ planned`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct Coverage {
     /// Distinct frames that the sampling plan asked for.
     pub planned: u32,

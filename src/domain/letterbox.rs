@@ -5,12 +5,13 @@
 //! or the two bars differ, the picture does not tell, and the video's other pictures decide.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::frame::Picture;
 use super::luma::{luma, moments};
 
 /// Black pixels at each side of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct Bars {
     /// Columns.
     pub left: u32,

@@ -1,24 +1,29 @@
 //! What is known of a video from its container and streams.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Colour description of the video stream, by FFmpeg's names (`bt709`, `tv`, …);
 /// `None` where the stream does not say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ColorFacts {
     /// Primaries, such as `bt709` or `bt2020`.
+    #[schema(required)]
     pub primaries: Option<String>,
     /// Transfer characteristic, such as `bt709`, `smpte2084` (PQ) or `arib-std-b67` (HLG).
+    #[schema(required)]
     pub transfer: Option<String>,
     /// Matrix that the pixels were converted with, such as `bt709` or `smpte170m`.
+    #[schema(required)]
     pub matrix: Option<String>,
     /// `tv` (limited) or `pc` (full).
+    #[schema(required)]
     pub range: Option<String>,
 }
 
 /// Facts of one upload. Strings come from FFmpeg's own tables, never from the file's metadata.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MediaFacts {
     /// Demuxer name (`mov,mp4,m4a,3gp,3g2,mj2`, `matroska,webm`, …) or `jpeg`, `png`, `webp`.
@@ -35,6 +40,7 @@ pub struct MediaFacts {
     /// for a file that was cut short, as the container claims. 0 for a still image.
     pub duration_s: f64,
     /// Mean frames per second; `None` for a still image and where it can't be told.
+    #[schema(required)]
     pub frame_rate: Option<f64>,
     /// True when the distances between frames differ by more than the time base's rounding.
     pub variable_frame_rate: bool,

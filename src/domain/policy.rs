@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use file::PolicyError;
 
@@ -57,7 +58,7 @@ pub struct Finding {
 }
 
 /// What a policy asks for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Decision {
     /// The policy's name.
     pub name: String,
@@ -70,7 +71,7 @@ pub struct Decision {
 }
 
 /// A rule that applies.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Reason {
     /// The rule's name.
     pub rule: String,

@@ -3,6 +3,7 @@
 mod measure;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Measures of one picture, or of one face cut out of it; `docs/quality.md` has formulas, sources
 /// and what was observed.
@@ -157,7 +158,7 @@ fn either(a: Option<f64>, b: Option<f64>, both: fn(f64, f64) -> f64) -> Option<f
 }
 
 /// Why a model was not asked about a picture, or a window of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftOut {
     /// No face was found in it.

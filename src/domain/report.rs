@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::adaptive::Stop;
 use super::coverage::{Coverage, is_none};
@@ -21,7 +24,7 @@ pub const SCHEMA: &str = "jaga.report/1";
 pub const STANDING_QUESTIONS: [&str; 2] = ["ai_generated", "face_manipulation"];
 
 /// The answer to one upload.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: &'static str,
@@ -33,6 +36,7 @@ pub struct Report {
     pub media: MediaReport,
     /// Calibrated probability of the worst answered question: the one with the most severe
     /// verdict, of equal ones the one with the highest score. `None` when there is none.
+    #[schema(required)]
     pub score: Option<Probability>,
     /// Of the same question.
     pub verdict: Verdict,
@@ -54,7 +58,7 @@ pub struct Report {
 }
 
 /// The upload's identity and facts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MediaReport {
     /// BLAKE3 of the bytes, hex.
     pub blake3: String,
@@ -66,27 +70,33 @@ pub struct MediaReport {
 }
 
 /// How good the pictures are: medians over the decoded frames, without their black bars.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct QualityReport {
     /// Black bars that were cut off before scoring, in pixels of the shown picture; `None` when
     /// there are none.
+    #[schema(required)]
     pub letterbox: Option<Bars>,
     /// See [`Measures`](super::quality::Measures); `None` when no frame was decoded.
+    #[schema(required)]
     pub brightness: Option<f64>,
     /// As above.
+    #[schema(required)]
     pub contrast: Option<f64>,
     /// As above.
+    #[schema(required)]
     pub sharpness: Option<f64>,
     /// As above.
+    #[schema(required)]
     pub blockiness: Option<f64>,
     /// As above.
+    #[schema(required)]
     pub flatness: Option<f64>,
     /// Frames that are too poor for any model, by reason.
     pub left_out: BTreeMap<LeftOut, u32>,
 }
 
 /// What a finder found in all frames that it looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FacesReport {
     /// Its bundle.
     pub finder: String,
@@ -105,9 +115,10 @@ pub struct FacesReport {
 }
 
 /// A question's answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Answer {
     /// The models' scores, joined as the policy says; `None` with a reason.
+    #[schema(required)]
     pub score: Option<Probability>,
     /// On that score.
     pub verdict: Verdict,
@@ -142,6 +153,24 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// Every reason.
+    pub const ALL: [Self; 14] = [
+        Self::NoModel,
+        Self::LowCoverage,
+        Self::TooShort,
+        Self::ShortTracks,
+        Self::TooFewVotes,
+        Self::LeftOut(LeftOut::NoFace),
+        Self::LeftOut(LeftOut::FaceTooSmall),
+        Self::LeftOut(LeftOut::TooSmall),
+        Self::LeftOut(LeftOut::TooDark),
+        Self::LeftOut(LeftOut::TooBright),
+        Self::LeftOut(LeftOut::LowContrast),
+        Self::LeftOut(LeftOut::Blurred),
+        Self::LeftOut(LeftOut::Blocky),
+        Self::LeftOut(LeftOut::Flat),
+    ];
+
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -155,6 +184,19 @@ impl NoAnswer {
     }
 }
 
+impl PartialSchema for NoAnswer {
+    fn schema() -> RefOr<Schema> {
+        let names = Self::ALL.map(Self::name);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Why a question, or a model, has no score."))
+            .enum_values(Some(names))
+            .into()
+    }
+}
+
+impl ToSchema for NoAnswer {}
+
 impl Serialize for NoAnswer {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -162,7 +204,7 @@ impl Serialize for NoAnswer {
 }
 
 /// One model's part of a report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ModelReport {
     /// Bundle name.
     pub name: String,
@@ -177,6 +219,7 @@ pub struct ModelReport {
     /// Execution provider that ran it, by ONNX Runtime's name.
     pub provider: String,
     /// Calibrated; `None` when coverage is too low.
+    #[schema(required)]
     pub score: Option<Probability>,
     /// By this model's thresholds.
     pub verdict: Verdict,
@@ -184,6 +227,7 @@ pub struct ModelReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<NoAnswer>,
     /// Aggregated but not calibrated; `None` with the score.
+    #[schema(required)]
     pub raw_score: Option<Probability>,
     /// Kind of calibration.
     pub calibration: &'static str,
@@ -218,7 +262,7 @@ pub struct ModelReport {
 }
 
 /// One face followed over the sampled frames, as one model judges it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TrackReport {
     /// The same for all models with the same finder.
     pub id: u32,
@@ -234,6 +278,7 @@ pub struct TrackReport {
     #[serde(rename = "box")]
     pub mean_box: [f64; 4],
     /// Aggregated and calibrated as the video's; `None` when nothing was scored.
+    #[schema(required)]
     pub score: Option<Probability>,
     /// On that score.
     pub verdict: Verdict,
@@ -246,7 +291,7 @@ pub struct TrackReport {
 }
 
 /// How good the pictures of a face are.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct FaceQuality {
     /// The finder's, 0..=1.
     pub confidence: f64,
@@ -259,12 +304,13 @@ pub struct FaceQuality {
 }
 
 /// One frame's score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FrameReport {
     /// Seconds after the first video frame.
     pub time_s: f64,
     /// Through the same calibration as the video's score, with several faces the highest; `None`
     /// when this frame failed or was left out.
+    #[schema(required)]
     pub score: Option<Probability>,
     /// Its faces, for a model that looks at faces.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -272,19 +318,21 @@ pub struct FrameReport {
 }
 
 /// One face in one frame.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FaceReport {
     /// The track that it belongs to.
+    #[schema(required)]
     pub track: Option<u32>,
     /// Left, top, width, height in pixels of the shown picture.
     #[serde(rename = "box")]
     pub region: [f64; 4],
     /// As a frame's.
+    #[schema(required)]
     pub score: Option<Probability>,
 }
 
 /// One window's score.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct WindowReport {
     /// Time of its first frame.
     pub start_s: f64,
@@ -294,11 +342,12 @@ pub struct WindowReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track: Option<u32>,
     /// Through the same calibration as the video's score; `None` when it failed or was left out.
+    #[schema(required)]
     pub score: Option<Probability>,
 }
 
 /// Hashes and versions from which the same report can be computed again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
     /// jaga and its version.
     pub program: String,
@@ -316,7 +365,7 @@ pub struct Receipt {
 
 /// Milliseconds by stage. Stages overlap: `decode` is the time that the request waited for the
 /// decoder, `preprocess`, `queue` and `inference` are sums over frames, `total` is wall time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct Timings {
     /// Reading and hashing the upload.
     pub spool: f64,
@@ -352,5 +401,33 @@ impl Report {
         Ok(blake3::hash(value.to_string().as_bytes())
             .to_hex()
             .to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new reason doesn't compile here until it has its place.
+    #[test]
+    fn every_reason_is_described() {
+        let place = |reason| match reason {
+            NoAnswer::NoModel => 0,
+            NoAnswer::LowCoverage => 1,
+            NoAnswer::TooShort => 2,
+            NoAnswer::ShortTracks => 3,
+            NoAnswer::TooFewVotes => 4,
+            NoAnswer::LeftOut(LeftOut::NoFace) => 5,
+            NoAnswer::LeftOut(LeftOut::FaceTooSmall) => 6,
+            NoAnswer::LeftOut(LeftOut::TooSmall) => 7,
+            NoAnswer::LeftOut(LeftOut::TooDark) => 8,
+            NoAnswer::LeftOut(LeftOut::TooBright) => 9,
+            NoAnswer::LeftOut(LeftOut::LowContrast) => 10,
+            NoAnswer::LeftOut(LeftOut::Blurred) => 11,
+            NoAnswer::LeftOut(LeftOut::Blocky) => 12,
+            NoAnswer::LeftOut(LeftOut::Flat) => 13,
+        };
+        let places = NoAnswer::ALL.map(place);
+        assert!(places.into_iter().eq(0..NoAnswer::ALL.len()));
     }
 }

@@ -6,9 +6,10 @@
 //! All arithmetic is in the stream's integer ticks, so the choice is exact at any frame rate.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How frames are chosen within the slices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// The slice's keyframe nearest to its centre, else the exact frame. Cheapest to decode.

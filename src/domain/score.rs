@@ -1,11 +1,13 @@
 //! Probabilities and logits, kept apart by type so that one is never read as the other.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A probability in 0..=1. Cannot hold anything else, NaN included: outside of the domain it is made
 /// by [`Probability::new`] only.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "f64", into = "f64")]
+#[schema(value_type = f64, minimum = 0, maximum = 1)]
 pub struct Probability(pub(super) f64);
 
 /// A number that was to be a probability and is none.

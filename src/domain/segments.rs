@@ -5,6 +5,7 @@
 //! Neighbouring frames with the same verdict form a segment.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::aggregation::Aggregation;
 use super::calibration::Calibration;
@@ -12,7 +13,7 @@ use super::score::{Logit, Probability};
 use super::verdict::Thresholds;
 
 /// A stretch of the video whose frames agree.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Segment {
     /// Seconds after the first video frame.
     pub start_s: f64,

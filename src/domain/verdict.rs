@@ -2,11 +2,12 @@
 //! is authentic.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::score::Probability;
 
 /// A model's or a video's verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The score is one that few camera videos reach.
@@ -44,7 +45,7 @@ impl std::fmt::Display for Verdict {
 }
 
 /// A model's thresholds on its calibrated score, chosen on data that the model was not fitted to.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// At or above: [`Verdict::SubstantialEvidence`].

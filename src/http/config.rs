@@ -88,7 +88,10 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Seconds that sending an upload may take.
     pub upload_timeout_s: f64,
-    /// Seconds that requests have to finish after a signal to stop.
+    /// Seconds after a signal to stop in which `/readyz` answers 503 already and work is still taken,
+    /// so that a balancer can turn away first.
+    pub drain_notice_s: f64,
+    /// Seconds that requests then have to finish.
     pub drain_s: f64,
     /// Whether callers need an API key.
     pub auth: Auth,
@@ -118,6 +121,7 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             upload_timeout_s: 300.0,
+            drain_notice_s: 0.0,
             drain_s: 30.0,
             auth: Auth::Auto,
             trusted_proxies: Vec::new(),
@@ -136,6 +140,13 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Checks the ranges.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        if !(0.0..=3600.0).contains(&self.drain_notice_s) {
+            return Err(ConfigError::Value {
+                key: "server.drain_notice_s",
+                expected: "at least 0 and at most 3600",
+                got: self.drain_notice_s.to_string(),
+            });
+        }
         for (key, value) in [
             ("server.upload_timeout_s", self.upload_timeout_s),
             ("server.drain_s", self.drain_s),

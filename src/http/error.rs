@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 
 use super::problem::Problem;
 use crate::domain::plan::{FramePlan, InvalidPlan};
+use crate::inference::InferenceError;
 use crate::media::MediaError;
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::store::StoreError;
@@ -69,6 +70,56 @@ fn outline(kind: AnalyzeErrorKind) -> (StatusCode, &'static str) {
     }
 }
 
+/// Statuses and codes that every route can answer: a target that is too long, a fault, more
+/// connections than there may be.
+pub(super) fn of_every_route() -> [(StatusCode, &'static str); 3] {
+    [
+        (StatusCode::URI_TOO_LONG, "bad_request"),
+        (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+    ]
+}
+
+/// Statuses and codes of a route that asks who comes, and how often.
+pub(super) fn of_guarded_routes() -> [(StatusCode, &'static str); 3] {
+    [
+        (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        (StatusCode::FORBIDDEN, "forbidden"),
+        (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+    ]
+}
+
+/// Statuses and codes that an analysis can end with.
+pub(super) fn of_analyses() -> Vec<(StatusCode, &'static str)> {
+    use AnalyzeErrorKind as Kind;
+    let kinds = [
+        Kind::BadRequest,
+        Kind::TooLarge,
+        Kind::Empty,
+        Kind::Unsupported,
+        Kind::NoVideoStream,
+        Kind::Corrupt,
+        Kind::Limit,
+        Kind::UnknownModel,
+        Kind::Overloaded,
+        Kind::Draining,
+        Kind::Deadline,
+    ];
+    let kinds = kinds.map(|kind| (outline(kind).0, kind.code()));
+    let late = (StatusCode::REQUEST_TIMEOUT, "upload_timeout");
+    kinds
+        .into_iter()
+        .chain(of_readiness())
+        .chain([late])
+        .collect()
+}
+
+/// Statuses and codes of a route that needs the models.
+pub(super) fn of_readiness() -> [(StatusCode, &'static str); 2] {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    [(status, "overloaded"), (status, "draining")]
+}
+
 /// Adds what helps the caller: limits with what was found, and when to come again.
 fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
     match error {
@@ -87,7 +138,9 @@ fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
             .with("limit", "frames")
             .with("allowed", FramePlan::MAX_FRAMES)
             .with("actual", *got),
-        AnalyzeError::Overloaded { .. } | AnalyzeError::Draining => {
+        AnalyzeError::Overloaded { .. }
+        | AnalyzeError::Draining
+        | AnalyzeError::Inference(InferenceError::Closed { .. }) => {
             problem.retry_after(RETRY_AFTER_S)
         }
         AnalyzeError::Media(_)
@@ -218,7 +271,6 @@ mod tests {
     use super::*;
     use crate::domain::sampling::SamplingPlan;
     use crate::domain::sampling::Strategy;
-    use crate::inference::InferenceError;
     use crate::media::MediaLimits;
 
     fn rows() -> Vec<(AnalyzeError, u16, &'static str)> {
@@ -317,6 +369,8 @@ mod tests {
             let text = error.to_string();
             let response = Problem::from(error).render("id-1");
             assert_eq!(response.status().as_u16(), status, "{text}");
+            let told = of_analyses().contains(&(response.status(), code));
+            assert!(told || status == 500, "{text} isn't in openapi.json");
             let retry = response.headers().contains_key("retry-after");
             let body = axum::body::to_bytes(response.into_body(), 10_000)
                 .await
@@ -326,12 +380,7 @@ mod tests {
             assert_eq!(body["type"], format!("urn:jaga:problem:{code}"));
             assert_eq!(body["request_id"], "id-1");
             assert_eq!(body["status"], status);
-            assert_eq!(
-                retry,
-                ["overloaded", "draining"].contains(&code)
-                    && text != "the model \"m\" takes no more work",
-                "{text}"
-            );
+            assert_eq!(retry, ["overloaded", "draining"].contains(&code), "{text}");
             assert!(
                 !body.to_string().contains("secret"),
                 "a 500 says nothing of the inside"

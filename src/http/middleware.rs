@@ -13,8 +13,10 @@ use super::error;
 use super::problem::Problem;
 use super::state::AppState;
 use crate::telemetry::metrics::Answered;
+use crate::telemetry::traces;
 
 const HEADER: &str = "x-request-id";
+const TRACEPARENT: &str = "traceparent";
 const LONGEST_ID: usize = 64;
 
 /// Bytes of a path and query that are read.
@@ -45,8 +47,9 @@ pub(super) async fn around(
 ) -> Response {
     let id = id_of(&request);
     let span = tracing::info_span!("request", id, key = tracing::field::Empty);
-    let mut line = Line::begin(&state, &request, span.clone());
-    let mut response = next.run(request).instrument(span).await;
+    let mut line = Line::begin(&state, &request, span.clone(), &id);
+    let trace = line.trace.clone();
+    let mut response = next.run(request).instrument(span).instrument(trace).await;
     let problem = response.extensions_mut().remove::<Problem>();
     let code = problem.as_ref().map_or("", Problem::code);
     if let Some(problem) = &problem {
@@ -71,6 +74,8 @@ pub(super) async fn around(
 struct Line {
     state: AppState,
     span: Span,
+    /// The request as a trace has it.
+    trace: Span,
     begin: Instant,
     method: Method,
     route: String,
@@ -78,14 +83,18 @@ struct Line {
 }
 
 impl Line {
-    fn begin(state: &AppState, request: &Request, span: Span) -> Self {
+    fn begin(state: &AppState, request: &Request, span: Span, id: &str) -> Self {
         let matched = request.extensions().get::<MatchedPath>();
+        let route = matched.map_or("unmatched", MatchedPath::as_str);
+        let parent = request.headers().get(TRACEPARENT);
+        let parent = parent.and_then(|value| value.to_str().ok());
         Self {
             state: state.clone(),
             span,
             begin: Instant::now(),
             method: request.method().clone(),
-            route: matched.map_or("unmatched", MatchedPath::as_str).to_owned(),
+            trace: traces::request(method_name(request.method()), route, id, parent),
+            route: route.to_owned(),
             outcome: LEFT,
         }
     }
@@ -101,6 +110,7 @@ impl Drop for Line {
             code,
             elapsed,
         });
+        traces::answered(&self.trace, status, code);
         // As a whole number; one of 128 bits would be a string in JSON.
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         self.span

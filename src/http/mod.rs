@@ -5,6 +5,7 @@ pub mod config;
 mod connections;
 mod error;
 mod middleware;
+pub mod openapi;
 mod pace;
 pub mod problem;
 mod routes;

@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// A problem on its way out. The middleware adds the request's id and writes the body.
 #[derive(Debug, Clone)]
@@ -18,16 +19,25 @@ pub struct Problem {
     retry_after_s: Option<u32>,
 }
 
-/// The body.
-#[derive(Serialize)]
-struct Body<'a> {
+/// What went wrong, as RFC 9457 says. Members that help are added: a limit by its name with what is
+/// allowed and what was found, or a query key with what is supported.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// `urn:jaga:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
+    /// The same for each kind.
     title: &'a str,
+    /// The answer's status.
     status: u16,
+    /// For people; may change.
     detail: &'a str,
+    /// What to test for.
     code: &'a str,
+    /// As in the header `x-request-id`.
     request_id: &'a str,
+    #[schema(ignore)]
     #[serde(flatten)]
     facts: &'a Map<String, Value>,
 }

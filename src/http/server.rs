@@ -44,7 +44,8 @@ pub enum ServeError {
     Loading(#[from] tokio::task::JoinError),
 }
 
-/// Serves on `listener` until `shutdown` resolves, then finishes what is admitted within
+/// Serves on `listener` until `shutdown` resolves. Then `/readyz` turns first, after
+/// `server.drain_notice_s` the port closes, and what is admitted is finished within
 /// `server.drain_s`. The caller binds, so tests use port 0. Answers `/healthz` at once and
 /// everything else once the models are loaded and warm; returns an error when they can't be.
 pub async fn run(
@@ -66,6 +67,7 @@ pub async fn run(
     )?;
     let tls = Tls::open(&config.server.tls)?.map(Arc::new);
     let state = AppState::guarded(&config.server, spool, access);
+    let notice = Duration::from_secs_f64(config.server.drain_notice_s);
     let drain = Duration::from_secs_f64(config.server.drain_s);
     let (stop, stopped) = watch::channel(false);
     let keeper = follow_files(&state, tls.as_ref(), &stopped);
@@ -86,7 +88,18 @@ pub async fn run(
         () = &mut serving => return Ok(()),
         () = &mut shutdown => {}
     }
-    tracing::info!(drain_s = drain.as_secs_f64(), "shutting down");
+    tracing::info!(
+        notice_s = notice.as_secs_f64(),
+        drain_s = drain.as_secs_f64(),
+        "shutting down"
+    );
+    state.leave();
+    if !notice.is_zero() {
+        tokio::select! {
+            () = &mut serving => return Ok(()),
+            () = tokio::time::sleep(notice) => {}
+        }
+    }
     state.drain();
     drop(stop);
     if tokio::time::timeout(drain, serving).await.is_err() {

@@ -22,6 +22,7 @@ pub struct AppState {
 #[derive(Debug)]
 struct Shared {
     pipeline: OnceLock<Arc<Pipeline>>,
+    leaving: AtomicBool,
     draining: AtomicBool,
     spool: Spool,
     metrics: Metrics,
@@ -41,6 +42,7 @@ impl AppState {
         Self {
             shared: Arc::new(Shared {
                 pipeline: OnceLock::new(),
+                leaving: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 spool,
                 metrics: Metrics::default(),
@@ -58,8 +60,14 @@ impl AppState {
         }
     }
 
+    /// Says from now on that the server isn't ready; work is still taken.
+    pub fn leave(&self) {
+        self.shared.leaving.store(true, Ordering::Release);
+    }
+
     /// Turns new work away from now on.
     pub fn drain(&self) {
+        self.leave();
         self.shared.draining.store(true, Ordering::Release);
         if let Some(pipeline) = self.shared.pipeline.get() {
             pipeline.admission().close();
@@ -72,6 +80,14 @@ impl AppState {
             return Err(error::draining());
         }
         self.shared.pipeline.get().ok_or_else(error::loading)
+    }
+
+    /// The pipeline of a server that wants to be sent work, as `/readyz` says.
+    pub fn ready(&self) -> Result<&Arc<Pipeline>, Problem> {
+        if self.shared.leaving.load(Ordering::Acquire) {
+            return Err(error::draining());
+        }
+        self.pipeline()
     }
 
     /// The pipeline once it is loaded, also while the server is shutting down.

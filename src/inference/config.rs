@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::error::InferenceError;
 use super::pool::{Batching, Line};
@@ -60,7 +61,7 @@ impl RuntimeConfig {
 }
 
 /// An execution provider of ONNX Runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub enum Provider {
     /// ONNX Runtime's own kernels on the processor.
     #[serde(rename = "CPUExecutionProvider")]

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::face::Face;
 use crate::domain::frame::Picture;
@@ -22,7 +23,7 @@ use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
 use super::tensor::Tensor;
 
 /// What is known of a loaded finder, for reports and `/v1/models`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FinderInfo {
     /// The bundle's name.
     pub name: String,

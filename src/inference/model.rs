@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
@@ -24,7 +25,7 @@ use super::session::Runtime;
 use super::tensor::Tensor;
 
 /// What is known of a loaded model, for reports and `/v1/models`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ModelInfo {
     /// The bundle's name.
     pub name: String,
@@ -45,6 +46,7 @@ pub struct ModelInfo {
     /// The execution provider that runs it, by ONNX Runtime's name.
     pub provider: Provider,
     /// Inputs that may share one run.
+    #[schema(value_type = usize, minimum = 1)]
     pub max_batch: NonZeroUsize,
     /// Sessions of its backbone, each on a thread of its own.
     pub sessions: usize,

@@ -16,6 +16,7 @@ use super::recall::{self, Recall, Recalled};
 use super::receipt::{Programs, receipt};
 use super::request::{Options, Request};
 use super::sight::Terms;
+use super::stage;
 use super::status::{self, Status};
 use super::views::Views;
 use crate::config::Config;
@@ -167,7 +168,8 @@ impl Pipeline {
         let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, &permit))
             .await
             .map_err(|_| deadline.passed())??;
-        let report = self.report(&upload, request, &seen, deadline.begin.elapsed());
+        let report = || self.report(&upload, request, &seen, deadline.begin.elapsed());
+        let report = stage::aggregate().in_scope(report);
         drop(permit);
         report
     }
@@ -180,12 +182,14 @@ impl Pipeline {
         permit: &Permit,
     ) -> Result<Seen, AnalyzeError> {
         let begin = Instant::now();
+        let decoding = stage::decode();
         let mut media = self
             .decoder
             .open(upload.descriptor()?, permit.deadline.at)
             .await?;
         let facts = media.facts().clone();
         let chosen = media.choose(&request.views.plan).await?.clone();
+        stage::count(&decoding, "frames", chosen.times_s.len() as u64);
         let opened = begin.elapsed();
         let terms = Terms {
             models: Arc::clone(&request.models),
@@ -196,7 +200,7 @@ impl Pipeline {
             content: upload.blake3.clone(),
             repeats: Arc::default(),
         };
-        let mut outputs = frames::score(media, chosen, &terms).await?;
+        let mut outputs = frames::score(media, chosen, &terms, decoding).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);
         let finders = 0..request.views.finders.len();
         let join = move || {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use futures_util::stream::{self, TryStreamExt};
+use tracing::Span;
 
 use super::adaptive::Ladder;
 use super::error::AnalyzeError;
@@ -11,6 +12,7 @@ use super::framing::{Framed, framed};
 use super::inputs::{Done, Job};
 use super::sight::{Part, Sight, Terms, look};
 use super::spent::Spent;
+use super::stage;
 use super::views::{Group, Role, Views};
 use super::windows::Assembly;
 use crate::domain::adaptive::Stop;
@@ -77,18 +79,21 @@ pub(super) enum Outcome {
     Failed,
 }
 
-/// Runs the models of `terms` over everything that `media` yields. Dropping the future stops all.
+/// Runs the models of `terms` over everything that `media` yields; `decoding` lasts as long as that.
+/// Dropping the future stops all.
 pub(super) async fn score(
     media: OpenMedia,
     chosen: Chosen,
     terms: &Terms,
+    decoding: Span,
 ) -> Result<Outputs, AnalyzeError> {
     let bars = Arc::new(OnceLock::new());
     let roles = roles(&chosen);
     let (mut desk, mut found) = (Desk::new(terms, &chosen), Found::new(terms));
+    let mut inference = None;
     {
         let role = |framed: &Framed| roles.get(framed.frame.index).cloned();
-        let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars))
+        let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars), decoding)
             .map_ok(|framed| {
                 let role = role(&framed).unwrap_or_default();
                 look(framed, role, terms)
@@ -96,7 +101,10 @@ pub(super) async fn score(
             .try_buffered(PICTURES_IN_FLIGHT)
             .map_ok(|(sight, parts)| stream::iter(desk.take(sight, parts).into_iter().map(Ok)))
             .try_flatten()
-            .map_ok(|job| job.run(terms))
+            .map_ok(|job| {
+                inference.get_or_insert_with(stage::inference);
+                job.run(terms)
+            })
             .try_buffered(terms.config.frames_in_flight);
         let mut jobs = std::pin::pin!(jobs);
         while let Some(done) = jobs.try_next().await? {
@@ -119,6 +127,9 @@ pub(super) async fn score(
     sights.sort_by_key(|sight| sight.index);
     for sight in &sights {
         found.spent += sight.spent;
+    }
+    if let Some(inference) = inference {
+        stage::spent(&inference, &found.spent);
     }
     for list in &mut found.samples {
         list.sort_by_key(|sample| sample.place);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, stream};
+use tracing::Span;
 
 use super::error::AnalyzeError;
 use crate::domain::frame::{Frame, Picture};
@@ -45,19 +46,23 @@ impl Framed {
 
 struct State {
     media: OpenMedia,
+    /// Ends with the last frame.
+    _decoding: Span,
     held: VecDeque<(Frame, Duration)>,
     bars: Bars,
 }
 
 /// The frames that come out of the decoder. With `cut`, bars that the first ones share are to be
-/// cut off; `told` gets them.
+/// cut off; `told` gets them. `decoding` is held until the last one is out.
 pub(super) fn framed(
     media: OpenMedia,
     cut: bool,
     told: Arc<std::sync::OnceLock<Bars>>,
+    decoding: Span,
 ) -> impl Stream<Item = Result<Framed, AnalyzeError>> {
     let state = State {
         media,
+        _decoding: decoding,
         held: VecDeque::new(),
         bars: Bars::default(),
     };

@@ -16,6 +16,7 @@ mod receipt;
 pub mod request;
 mod sight;
 mod spent;
+pub mod stage;
 pub mod status;
 mod turnstile;
 mod views;

@@ -4,9 +4,13 @@ use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer};
+
+use super::traces::Export;
+use crate::pipeline::stage;
 
 /// `[log]` in `jaga.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,24 +51,39 @@ pub enum LogError {
     Twice(#[from] TryInitError),
 }
 
-/// Starts logging for the whole process; `default_level` holds where the configuration names none.
-pub fn init(config: &LogConfig, default_level: &str) -> Result<(), LogError> {
-    let filter = config.level.as_deref().unwrap_or(default_level);
-    let filter = EnvFilter::try_new(filter).map_err(|source| LogError::Filter {
-        filter: filter.to_owned(),
-        source,
-    })?;
+/// Starts logging for the whole process, and the export of traces if there is one; `default_level`
+/// holds where the configuration names none.
+pub fn init(
+    config: &LogConfig,
+    default_level: &str,
+    traces: Option<&Export>,
+) -> Result<(), LogError> {
+    let filter = filter(config.level.as_deref().unwrap_or(default_level))?;
     let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(color);
-    let registry = tracing_subscriber::registry().with(filter);
-    match config.format {
-        LogFormat::Text => registry.with(lines).try_init()?,
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
-    }
+    let lines = match config.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(traces.map(Export::layer))
+        .try_init()?;
     panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// What is logged; spans that are there for traces never are.
+fn filter(text: &str) -> Result<EnvFilter, LogError> {
+    let unusable = |source| LogError::Filter {
+        filter: text.to_owned(),
+        source,
+    };
+    let untraced: Directive = format!("{}=off", stage::TARGET).parse().map_err(unusable)?;
+    let filter = EnvFilter::try_new(text).map_err(unusable)?;
+    Ok(filter.add_directive(untraced))
 }
 
 /// One line for a panic, within the span of its request. Only a text that stands in the source is

@@ -1,8 +1,10 @@
-//! What a server tells about itself: logs and metrics. Nothing of an upload, its name or a caller's
+//! What a server tells about itself: logs, metrics and traces. Nothing of an upload, its name or a caller's
 //! query is among it.
 
 mod logs;
 pub mod metrics;
+pub mod traces;
 
 pub use logs::{LogConfig, LogError, LogFormat, init};
 pub use metrics::Metrics;
+pub use traces::TracesConfig;

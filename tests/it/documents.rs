@@ -56,6 +56,43 @@ fn every_metric_is_documented() {
     }
 }
 
+/// The metrics that queries in `text` ask for.
+fn asked(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words
+        .filter(|word| word.starts_with("jaga_") || word.starts_with("process_"))
+        .collect()
+}
+
+#[test]
+fn alerts_and_dashboard_ask_only_for_metrics_that_exist() {
+    let known: Vec<String> = Name::ALL.into_iter().flat_map(Name::exposed).collect();
+    let alerts = read("docs/alerts.yaml");
+    let alerts = alerts.as_str();
+    let dashboard: serde_json::Value = serde_json::from_str(&read("docs/grafana.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    let queries: Vec<&str> = targets
+        .map(|target| target["expr"].as_str().unwrap())
+        .collect();
+    let rules = alerts.matches("- alert:").count();
+    assert!(rules >= 8 && queries.len() >= 20);
+    for each in ["expr:", "severity:", "summary:", "action:"] {
+        assert_eq!(alerts.matches(each).count(), rules, "{each} of each alert");
+    }
+    let variables = dashboard["templating"].to_string();
+    for name in [alerts, &variables]
+        .into_iter()
+        .chain(queries)
+        .flat_map(asked)
+    {
+        assert!(
+            known.iter().any(|known| known == name),
+            "there is no {name}"
+        );
+    }
+}
+
 #[test]
 fn the_built_in_policy_acts_where_the_default_models_evidence_begins() {
     Policy::parse(DEFAULT_POLICY).unwrap();

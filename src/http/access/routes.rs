@@ -11,6 +11,11 @@ pub(super) enum Rights {
     Roles(&'static [Role]),
 }
 
+/// Whether the route of this template needs no key.
+pub(in crate::http) fn is_open(route: &str) -> bool {
+    Rights::of(Some(route)) == Rights::Open
+}
+
 const SENDERS: &[Role] = &[Role::Client, Role::Flagger, Role::Admin];
 const ADMINS: &[Role] = &[Role::Admin];
 
@@ -21,7 +26,7 @@ impl Rights {
         match route {
             Some("/healthz" | "/readyz") => Self::Open,
             Some("/v1/score") => Self::Roles(SENDERS),
-            Some("/v1/models") | None => Self::Roles(&Role::ALL),
+            Some("/v1/models" | "/openapi.json") | None => Self::Roles(&Role::ALL),
             Some(_) => Self::Roles(ADMINS),
         }
     }

@@ -1,9 +1,10 @@
 //! One module a resource.
 
-mod health;
-mod metrics;
-mod models;
-mod score;
+pub(super) mod health;
+pub(super) mod metrics;
+pub(super) mod models;
+pub(super) mod openapi;
+pub(super) mod score;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -32,6 +33,7 @@ fn routes() -> Router<AppState> {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
+        .route("/openapi.json", get(openapi::show))
         .fallback(|| async {
             Problem::new(
                 StatusCode::NOT_FOUND,

@@ -7,14 +7,48 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use crate::http::access::Caller;
+use tracing::Instrument;
+use utoipa::ToSchema;
+
+use crate::domain::report::Report;
+use crate::domain::sampling::Strategy;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::upload;
-use crate::pipeline::Options;
+use crate::pipeline::{Options, stage};
 
-/// Scores the body. Everything that can be refused without the upload is refused before it is
-/// read. A client that goes away drops this future, and with it the decoder and the queued frames.
-pub(super) async fn score(
+/// A form with the file.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(in crate::http) struct Form {
+    /// The file; nothing else may be in the form.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// Scores a video or an image.
+///
+/// Everything that can be refused without the upload is refused before it is read. The work for a
+/// client that goes away is given up.
+#[utoipa::path(
+    post,
+    path = "/v1/score",
+    operation_id = "score",
+    params(
+        ("model" = Option<Vec<String>>, Query, description = "Name of a loaded model; may come several times"),
+        ("policy" = Option<String>, Query, description = "Name of a loaded policy"),
+        ("frames" = Option<u32>, Query, description = "Into how many slices the video is cut", minimum = 1, maximum = 256),
+        ("sampling" = Option<Strategy>, Query, description = "How frames are chosen"),
+        ("adaptive" = Option<bool>, Query, description = "Score no more frames than the verdict needs; the policy's choice when absent"),
+        ("frame_scores" = Option<bool>, Query, description = "Put every frame's score into the report"),
+    ),
+    request_body(
+        description = "The file itself, or a form with it",
+        content((String = "application/octet-stream"), (Form = "multipart/form-data"))
+    ),
+    responses((status = 200, description = "The report", body = Report))
+)]
+pub(in crate::http) async fn score(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     request: Request,
@@ -24,7 +58,11 @@ pub(super) async fn score(
     let resolved = pipeline.request(&options, caller.lane)?;
     let ticket = pipeline.admission().enter(resolved.lane())?;
     let afresh = asks_afresh(request.headers());
-    let upload = upload::receive(&state, request).await?;
+    let spooling = stage::spool();
+    let upload = upload::receive(&state, request).instrument(spooling.clone());
+    let upload = upload.await?;
+    stage::count(&spooling, "bytes", upload.bytes);
+    drop(spooling);
     if let Some(known) = (!afresh)
         .then(|| pipeline.recall(&upload, &resolved))
         .flatten()
@@ -37,7 +75,8 @@ pub(super) async fn score(
         return Ok((headers, Json(&*known.report)).into_response());
     }
     let analyzed = async {
-        let permit = pipeline.admission().work(ticket).await?;
+        let place = pipeline.admission().work(ticket);
+        let permit = place.instrument(stage::wait()).await?;
         pipeline.analyze(upload, &resolved, permit).await
     };
     let analyzed = analyzed.await;
@@ -103,7 +142,6 @@ fn options(query: &str) -> Result<Options, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::sampling::Strategy;
 
     #[test]
     fn reads_every_option() {

@@ -6,6 +6,7 @@ mod tasks;
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
@@ -65,7 +66,7 @@ pub struct ModelSection {
 }
 
 /// How far a model may be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// No evidence that would do for a decision.
@@ -136,7 +137,7 @@ fn ones() -> [f64; 3] {
 }
 
 /// What one input shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// A whole picture.

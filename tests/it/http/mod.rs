@@ -3,13 +3,16 @@
 mod access;
 mod adaptive;
 mod connections;
+mod drain;
 mod exposition;
 mod lifecycle;
 mod logs;
 mod metrics;
 mod models;
+mod openapi;
 mod problems;
 mod process;
 mod recall;
 mod score;
 mod tls;
+mod traces;
