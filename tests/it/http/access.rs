@@ -78,6 +78,9 @@ fn without_a_key_only_health_is_told() {
     let stranger = Token::generate().unwrap();
     let refused = bearer(server.client.get(server.url("/v1/models")), &stranger);
     assert_eq!(refused.status(), 401);
+    let twice = server.client.get(server.url("/v1/models"));
+    let twice = twice.header("authorization", "Bearer jaga_x");
+    assert_eq!(bearer(twice, &stranger).status(), 401);
     let (status, _) = server.score_bytes("", picture());
     assert_eq!(status, 401);
 }
