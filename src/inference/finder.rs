@@ -9,13 +9,15 @@ use crate::domain::frame::Picture;
 
 use super::bundle::manifest::{Filter, FinderSection};
 use super::bundle::{Bundle, FinderTask, Status};
-use super::config::{ModelsConfig, Provider};
+use super::config::ModelsConfig;
 use super::error::InferenceError;
 use super::faces::decode::{Decode, DecodeError, decoder};
 use super::faces::fit::Fit;
 use super::faces::suppress::suppress;
 use super::pool::{Engine, Pool};
 use super::preprocess::{Encoder, resize};
+use super::provider::Provider;
+use super::providers::{Nodes, Placement, Providers, first_that_works};
 use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
 use super::tensor::Tensor;
 
@@ -34,6 +36,9 @@ pub struct FinderInfo {
     pub license: String,
     /// The execution provider that runs it, by ONNX Runtime's name.
     pub provider: Provider,
+    /// What ran where, and what was passed over.
+    #[serde(flatten)]
+    pub placement: Placement,
     /// Sessions, each on a thread of its own.
     pub sessions: usize,
     /// Threads that one session computes with.
@@ -82,24 +87,34 @@ impl Finder {
         runtime: &Runtime,
         bundle: &Bundle<FinderTask>,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
     ) -> Result<Self, InferenceError> {
         let begin = Instant::now();
         let count = config.sessions_for(bundle.runtime.sessions);
-        let session_config = SessionConfig {
-            provider,
-            intra_threads: config.intra_threads_for(bundle.runtime.intra_threads),
-        };
+        let intra_threads = config.intra_threads_for(bundle.runtime.intra_threads);
+        let allowed = bundle.runtime.providers.as_deref();
+        let targets = providers.into().of(bundle.name(), allowed)?;
         let task = &bundle.task;
         let encoder = Encoder::new(&task.encoding);
-        let sessions = (0..count)
-            .map(|_| Seeker::start(runtime, bundle, session_config, &encoder))
-            .collect::<Result<Vec<_>, _>>()?;
-        let info = info(bundle, session_config, count);
+        let (sessions, placement) = first_that_works(bundle.name(), &targets, |target| {
+            let config = SessionConfig {
+                target,
+                intra_threads,
+            };
+            let (mut sessions, mut nodes) = (Vec::with_capacity(count), Nodes::new());
+            for _ in 0..count {
+                let (session, placed) = Seeker::start(runtime, bundle, config, &encoder)?;
+                nodes = placed;
+                sessions.push(session);
+            }
+            Ok((sessions, nodes))
+        })?;
+        let info = info(bundle, placement, count, intra_threads);
         tracing::info!(
             finder = info.name,
             version = info.version,
-            provider = provider.name(),
+            provider = info.provider.name(),
+            nodes = ?info.placement.nodes,
             sessions = count,
             elapsed_ms = begin.elapsed().as_millis(),
             "finder loaded"
@@ -168,9 +183,9 @@ impl Seeker {
     fn start(
         runtime: &Runtime,
         bundle: &Bundle<FinderTask>,
-        config: SessionConfig,
+        config: SessionConfig<'_>,
         encoder: &Encoder,
-    ) -> Result<Self, InferenceError> {
+    ) -> Result<(Self, Nodes), InferenceError> {
         let FinderTask {
             encoding, finder, ..
         } = &bundle.task;
@@ -198,7 +213,8 @@ impl Seeker {
         let fit = Fit::new([side * 2, side], finder.max_side, finder.multiple);
         let tensor = encoder.blank(1, fit.input());
         seeker.run(FinderInput { tensor, fit })?;
-        Ok(seeker)
+        let nodes = seeker.session.placed()?;
+        Ok((seeker, nodes))
     }
 
     /// `error` as a fault of this finder.
@@ -235,7 +251,12 @@ impl Engine for Seeker {
     }
 }
 
-fn info(bundle: &Bundle<FinderTask>, config: SessionConfig, sessions: usize) -> FinderInfo {
+fn info(
+    bundle: &Bundle<FinderTask>,
+    placement: Placement,
+    sessions: usize,
+    intra_threads: usize,
+) -> FinderInfo {
     let identity = &bundle.identity;
     FinderInfo {
         name: identity.name.clone(),
@@ -243,8 +264,9 @@ fn info(bundle: &Bundle<FinderTask>, config: SessionConfig, sessions: usize) -> 
         sha256: bundle.sha256.clone(),
         status: identity.status,
         license: identity.license.clone(),
-        provider: config.provider,
+        provider: placement.provider,
+        placement,
         sessions,
-        intra_threads: config.intra_threads,
+        intra_threads,
     }
 }

@@ -14,10 +14,12 @@ use crate::domain::verdict::Thresholds;
 
 use super::backbone::{self, Backbone, Family};
 use super::bundle::{Bundle, InputKind, Look, Scorer, Status};
-use super::config::{ModelsConfig, Provider};
+use super::config::ModelsConfig;
 use super::error::InferenceError;
 use super::pool::Timed;
 use super::preprocess::Pixels;
+use super::provider::Provider;
+use super::providers::{Placement, Providers};
 use super::readout::Readout;
 use super::session::Runtime;
 use super::tensor::Tensor;
@@ -43,6 +45,9 @@ pub struct ModelInfo {
     pub backbone: String,
     /// The execution provider that runs it, by ONNX Runtime's name.
     pub provider: Provider,
+    /// What ran where, and what was passed over.
+    #[serde(flatten)]
+    pub placement: Placement,
     /// Inputs that may share one run.
     pub max_batch: NonZeroUsize,
     /// Sessions of its backbone, each on a thread of its own.
@@ -66,10 +71,10 @@ impl Model {
         runtime: &Runtime,
         bundle: &Bundle<Scorer>,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
     ) -> Result<Self, InferenceError> {
         let family = Family::of(bundle.clone());
-        let backbone = Backbone::start(runtime, &family, config, provider)?;
+        let backbone = Backbone::start(runtime, &family, config, providers)?;
         Ok(Self::new(bundle, &Arc::new(backbone)))
     }
 
@@ -78,9 +83,9 @@ impl Model {
         runtime: &Runtime,
         family: &Family,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
     ) -> Result<Vec<Self>, InferenceError> {
-        let backbone = Arc::new(Backbone::start(runtime, family, config, provider)?);
+        let backbone = Arc::new(Backbone::start(runtime, family, config, providers)?);
         let model = |bundle| Self::new(bundle, &backbone);
         Ok(family.bundles().map(model).collect())
     }
@@ -188,7 +193,8 @@ fn info(bundle: &Bundle<Scorer>, backbone: &Backbone) -> ModelInfo {
         kind: bundle.task.look.kind(),
         license: identity.license.clone(),
         backbone: runs.sha256.clone(),
-        provider: runs.provider,
+        provider: runs.placement.provider,
+        placement: runs.placement.clone(),
         max_batch: runs.max_batch,
         sessions: runs.sessions,
         intra_threads: runs.intra_threads,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::inference::Placement;
 use crate::media::sandbox::Walls;
 
 /// The process answers.
@@ -21,7 +22,11 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, 
         .list()
         .map(|model| {
             let info = model.info();
-            json!({ "name": info.name, "version": info.version, "provider": info.provider.name() })
+            let placement = &info.placement;
+            let mut shown =
+                json!({ "name": info.name, "version": info.version, "provider": info.provider });
+            add(&mut shown, placement);
+            shown
         })
         .collect();
     Ok(Json(json!({
@@ -30,6 +35,13 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, 
         "sandbox": sandbox(pipeline.walls()),
         "requests_inside": pipeline.admission().inside(),
     })))
+}
+
+/// Adds what ran where to what is said of a model.
+pub(super) fn add(shown: &mut Value, placement: &Placement) {
+    if let (Value::Object(shown), Value::Object(more)) = (shown, json!(placement)) {
+        shown.extend(more);
+    }
 }
 
 /// Which walls around a decoder child stand; the details are for `jaga doctor` and the log.

@@ -24,7 +24,7 @@ pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Value>, P
 
 fn describe(model: &Model, default: &[String]) -> Value {
     let info = model.info();
-    json!({
+    let mut shown = json!({
         "name": info.name,
         "version": info.version,
         "sha256": info.sha256,
@@ -41,5 +41,7 @@ fn describe(model: &Model, default: &[String]) -> Value {
         "max_batch": info.max_batch,
         "sessions": info.sessions,
         "intra_threads": info.intra_threads,
-    })
+    });
+    super::health::add(&mut shown, &info.placement);
+    shown
 }

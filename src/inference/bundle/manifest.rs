@@ -11,6 +11,7 @@ use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
 use crate::domain::quality::Bounds;
 use crate::domain::verdict::Thresholds;
+use crate::inference::provider::Provider;
 
 pub use tasks::{FaceScore, FaceSection, FinderDecoder, FinderSection, Template, WindowSection};
 
@@ -346,7 +347,7 @@ pub enum Pooling {
 }
 
 /// `[runtime]`: how to run it.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimeSection {
     /// Pictures that may share one run; 1 where the scores depend on the batch.
@@ -356,6 +357,9 @@ pub struct RuntimeSection {
     pub sessions: Option<NonZeroUsize>,
     /// Threads a session; the configuration decides otherwise.
     pub intra_threads: Option<NonZeroUsize>,
+    /// Execution providers on which it gives the answers that it was calibrated for; all where
+    /// absent.
+    pub providers: Option<Vec<Provider>>,
 }
 
 fn single() -> NonZeroUsize {
@@ -368,6 +372,7 @@ impl Default for RuntimeSection {
             max_batch: single(),
             sessions: None,
             intra_threads: None,
+            providers: None,
         }
     }
 }
