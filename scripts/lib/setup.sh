@@ -65,7 +65,7 @@ set_up_to_test() { locked make_test; }
 export_environment() {
     if [[ $RUNTIME != cpu ]]; then
         export JAGA_PROVIDERS="${JAGA_PROVIDERS:-$RUNTIME_PROVIDERS}"
-        # A server loads what gives the same answers there: docs/providers.md.
+        # A server loads what holds its golden output there: docs/providers.md.
         export JAGA_MODELS__LOAD="${JAGA_MODELS__LOAD:-genai-clip,centerface}"
     fi
     export JAGA_RUNTIME__LIBRARY="${JAGA_RUNTIME__LIBRARY:-$RUNTIME_LIBRARY}"

@@ -289,12 +289,33 @@ fn warm_sessions(
             logit?;
         }
         nodes = session.0.placed()?;
+        for (bundle, head) in family.bundles().zip(&heads) {
+            prove(&mut session, preprocessor, (bundle, head), target.provider)?;
+        }
         Ok(session)
     };
     let sessions = (0..info.sessions)
         .map(warm)
         .collect::<Result<_, InferenceError>>()?;
     Ok((sessions, nodes))
+}
+
+/// Checks a session against a bundle's golden output, where it has one.
+fn prove(
+    session: &mut HeadedSession,
+    preprocessor: &Preprocessor,
+    (bundle, head): (&Bundle<Scorer>, &Arc<Readout>),
+    provider: Provider,
+) -> Result<(), InferenceError> {
+    let Some(golden) = &bundle.golden else {
+        return Ok(());
+    };
+    let pixels = preprocessor.pixels(&golden.picture);
+    let tensor = preprocessor.tensor(&vec![&pixels; preprocessor.pictures()])?;
+    let logits = session.score(&tensor, std::slice::from_ref(head))?;
+    let found = logits.into_iter().map(|logit| Ok(logit?.get()));
+    let found = found.collect::<Result<Vec<f64>, InferenceError>>()?;
+    golden.check(bundle.name(), provider, &found)
 }
 
 /// What reads a model's output.

@@ -112,6 +112,27 @@ pub enum InferenceError {
         /// What failed.
         reason: String,
     },
+    /// A session that doesn't give what its bundle says: the answers can't be trusted.
+    #[error(
+        "the model {model:?} on the execution provider {:?} differs by {difference} from its golden \
+         output, more than {tolerance}: it gave {found:?}, not {expected:?}\nhint: leave the model \
+         out (models.load) or run it on another provider (runtime.model.{model}.providers)",
+        provider.setting()
+    )]
+    Golden {
+        /// The model.
+        model: String,
+        /// What ran it.
+        provider: Provider,
+        /// The bundle's values.
+        expected: Vec<f64>,
+        /// What came.
+        found: Vec<f64>,
+        /// The largest difference.
+        difference: f64,
+        /// The largest that the bundle allows on this provider.
+        tolerance: f64,
+    },
     /// None of several providers works for a model.
     #[error("no execution provider works for the model {model:?}:\n{reasons}")]
     NoneWorks {
@@ -268,6 +289,7 @@ impl InferenceError {
             | Self::ProviderUnusable { .. }
             | Self::NotWhole { .. }
             | Self::Profile { .. }
+            | Self::Golden { .. }
             | Self::NoneWorks { .. }
             | Self::ListModels { .. }
             | Self::DuplicateModel { .. }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use ndarray::ArrayD;
 use serde::Serialize;
 
 use crate::domain::face::Face;
@@ -136,17 +137,7 @@ impl Finder {
     /// The finder's input for `picture`. Costs some milliseconds of computing: not for an async
     /// thread.
     pub fn prepare(&self, picture: &Picture) -> Result<FinderInput, InferenceError> {
-        let sides = [picture.width(), picture.height()];
-        let fit = Fit::new(sides, self.section.max_side, self.section.multiple);
-        let rgb = resize(picture, fit.input(), self.filter);
-        let tensor = self.encoder.tensor(&[&rgb], fit.input()).map_err(|error| {
-            InferenceError::Preprocess {
-                width: picture.width(),
-                height: picture.height(),
-                reason: error.to_string(),
-            }
-        })?;
-        Ok(FinderInput { tensor, fit })
+        input(picture, &self.section, self.filter, &self.encoder)
     }
 
     /// The faces of one prepared picture. Waits for a session; dropping the future gives it up.
@@ -168,6 +159,27 @@ impl Finder {
     pub fn waiting(&self) -> usize {
         self.pool.waiting()
     }
+}
+
+/// A finder's input for `picture`.
+fn input(
+    picture: &Picture,
+    section: &FinderSection,
+    filter: Filter,
+    encoder: &Encoder,
+) -> Result<FinderInput, InferenceError> {
+    let sides = [picture.width(), picture.height()];
+    let fit = Fit::new(sides, section.max_side, section.multiple);
+    let rgb = resize(picture, fit.input(), filter);
+    let tensor =
+        encoder
+            .tensor(&[&rgb], fit.input())
+            .map_err(|error| InferenceError::Preprocess {
+                width: picture.width(),
+                height: picture.height(),
+                reason: error.to_string(),
+            })?;
+    Ok(FinderInput { tensor, fit })
 }
 
 /// A session and what reads its outputs.
@@ -214,7 +226,20 @@ impl Seeker {
         let tensor = encoder.blank(1, fit.input());
         seeker.run(FinderInput { tensor, fit })?;
         let nodes = seeker.session.placed()?;
+        if let Some(golden) = &bundle.golden {
+            let input = input(&golden.picture, finder, bundle.task.filter, encoder)?;
+            let outputs = seeker.outputs(&input.tensor)?;
+            let mean = |values: &ArrayD<f32>| values.mapv(f64::from).mean().unwrap_or(f64::NAN);
+            let found: Vec<f64> = outputs.iter().map(mean).collect();
+            golden.check(bundle.name(), config.target.provider, &found)?;
+        }
         Ok((seeker, nodes))
+    }
+
+    /// All outputs of one run, in the bundle's order.
+    fn outputs(&mut self, tensor: &Tensor) -> Result<Vec<ArrayD<f32>>, InferenceError> {
+        let names: Vec<&str> = self.section.outputs.iter().map(String::as_str).collect();
+        self.session.run(tensor, &names)
     }
 
     /// `error` as a fault of this finder.
@@ -239,8 +264,7 @@ impl Engine for Seeker {
         &mut self,
         FinderInput { tensor, fit }: FinderInput,
     ) -> Result<Vec<Face>, InferenceError> {
-        let names: Vec<&str> = self.section.outputs.iter().map(String::as_str).collect();
-        let outputs = self.session.run(&tensor, &names)?;
+        let outputs = self.outputs(&tensor)?;
         let views: Vec<_> = outputs.iter().map(|output| output.view()).collect();
         let candidates = self
             .decoder

@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 pub mod faces;
 pub mod finder;
+pub mod golden;
 pub mod head;
 pub mod import;
 pub mod model;

