@@ -129,7 +129,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True)
     runtime = commands.add_parser("runtime", help="the ONNX Runtime library")
-    runtime.add_argument("kind", choices=["cpu"])
+    runtime.add_argument("kind", choices=["cpu", "openvino"])
     runtime.set_defaults(run=fetch_runtime)
     weights = commands.add_parser("weights", help="the weights of every bundle")
     weights.add_argument("--models", type=Path, default=ROOT / "models")

@@ -1,8 +1,16 @@
 # shellcheck shell=bash
 # The ONNX Runtime library, the weights and the release build.
 
-RUNTIME_DIR="$JAGA_HOME/runtime/cpu"
-RUNTIME_LIBRARY="$RUNTIME_DIR/libonnxruntime.so.$JAGA_ORT_VERSION"
+# choose_runtime cpu|openvino: the set-up's runtime from here on.
+choose_runtime() {
+    RUNTIME="$1"
+    RUNTIME_DIR="$JAGA_HOME/runtime/$1"
+    local version=1.31.1
+    RUNTIME_PROVIDERS=cpu
+    [[ $1 != openvino ]] || version=1.24.1 RUNTIME_PROVIDERS=openvino
+    RUNTIME_LIBRARY="$RUNTIME_DIR/libonnxruntime.so.$version"
+}
+choose_runtime cpu
 WEIGHTS_DIR="$JAGA_HOME/weights"
 FETCH="$JAGA_ROOT/scripts/fetch.py"
 PINS="$JAGA_ROOT/scripts/pins/wheels.toml"
@@ -10,7 +18,7 @@ PINS="$JAGA_ROOT/scripts/pins/wheels.toml"
 runtime_fingerprint() {
     fingerprint "$PINS" "$FETCH" -- "$RUNTIME_DIR"/*
 }
-runtime_is_fresh() { is_fresh "$JAGA_HOME/stamps/runtime-cpu" "$(runtime_fingerprint)"; }
+runtime_is_fresh() { is_fresh "$JAGA_HOME/stamps/runtime-$RUNTIME" "$(runtime_fingerprint)"; }
 
 weights_fingerprint() {
     fingerprint "$PINS" "$FETCH" "$JAGA_ROOT/scripts/derive_model.py" "$JAGA_ROOT"/models/*/model.toml \
@@ -24,8 +32,8 @@ make_runtime() {
     runtime_is_fresh && return
     [[ $(uname -m) == x86_64 ]] || die "the pinned ONNX Runtime is for x86_64; this is $(uname -m)"
     make_venv venv setup
-    fetch runtime cpu --into "$RUNTIME_DIR"
-    write_stamp "$JAGA_HOME/stamps/runtime-cpu" "$(runtime_fingerprint)"
+    fetch runtime "$RUNTIME" --into "$RUNTIME_DIR"
+    write_stamp "$JAGA_HOME/stamps/runtime-$RUNTIME" "$(runtime_fingerprint)"
 }
 
 make_weights() {

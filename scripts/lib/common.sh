@@ -3,7 +3,6 @@
 
 JAGA_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 JAGA_HOME="$JAGA_ROOT/.jaga"
-JAGA_ORT_VERSION=1.31.1
 TARGET_DIR="${CARGO_TARGET_DIR:-$JAGA_ROOT/target}"
 
 say() { printf 'set-up: %s\n' "$*" >&2; }

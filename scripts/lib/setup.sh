@@ -45,6 +45,9 @@ make_test() {
     packages="$(missing_build_packages; missing_test_packages)"
     # shellcheck disable=SC2086  # a list of names
     install_packages $packages
+    choose_runtime openvino
+    make_runtime
+    choose_runtime cpu
     make_runtime
     make_weights
     make_venv venv-test test
@@ -60,6 +63,11 @@ set_up_to_test() { locked make_test; }
 
 # What jaga reads; a value that is set already wins.
 export_environment() {
+    if [[ $RUNTIME != cpu ]]; then
+        export JAGA_PROVIDERS="${JAGA_PROVIDERS:-$RUNTIME_PROVIDERS}"
+        # A server loads what holds its golden output there: docs/providers.md.
+        export JAGA_MODELS__LOAD="${JAGA_MODELS__LOAD:-genai-clip,centerface}"
+    fi
     export JAGA_RUNTIME__LIBRARY="${JAGA_RUNTIME__LIBRARY:-$RUNTIME_LIBRARY}"
     export JAGA_MODELS__WEIGHTS_DIR="${JAGA_MODELS__WEIGHTS_DIR:-$WEIGHTS_DIR}"
     export JAGA_MODELS__DIRS="${JAGA_MODELS__DIRS:-$JAGA_ROOT/models}"

@@ -4,10 +4,12 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::Outcome;
+use super::models::runs_on;
 use crate::config::Config;
 use crate::http::tls;
+use crate::inference::providers::Target;
 use crate::inference::registry::{self, Selection};
-use crate::inference::{Registry, Runtime};
+use crate::inference::{Providers, Registry, Runtime};
 use crate::media::decoder::examine;
 use crate::media::sandbox::Walls;
 use crate::media::sandbox::attempts::ATTEMPTS;
@@ -128,10 +130,11 @@ fn inference(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<(
         "onnxruntime",
         Ok::<_, io::Error>(format!("{} ({library})", runtime.version())),
     )?;
-    let provider = match config.runtime.provider() {
-        Ok(provider) => provider,
-        Err(error) => return sheet.check::<&str>("provider", Err(error)),
+    let providers = match config.runtime.providers() {
+        Ok(providers) => providers,
+        Err(error) => return sheet.check::<&str>("providers", Err(error)),
     };
+    try_providers(&runtime, &providers, sheet)?;
     let found = match registry::find(&config.models.dirs) {
         Ok(found) => found,
         Err(error) => return sheet.check::<&str>("models", Err(error)),
@@ -149,8 +152,41 @@ fn inference(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<(
     }
     for name in found.into_keys() {
         let one = std::slice::from_ref(&name);
-        let loaded = Registry::load(&runtime, &config.models, provider, Selection::Named(one));
-        sheet.check(&format!("model {name}"), loaded.map(|_| provider.name()))?;
+        let loaded = Registry::load(&runtime, &config.models, &providers, Selection::Named(one));
+        sheet.check(
+            &format!("model {name}"),
+            loaded.map(|loaded| runs_on(&loaded, &name)),
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs a tiny graph on each provider that the library offers or that is configured. One that is
+/// the only one configured has to work.
+fn try_providers(
+    runtime: &Runtime,
+    providers: &Providers,
+    sheet: &mut Sheet<'_, impl Write>,
+) -> io::Result<()> {
+    let configured: Vec<Target> = providers.list().cloned().collect();
+    let mut targets = configured.clone();
+    for offered in runtime.offers() {
+        if !targets.iter().any(|target| target.provider == offered) {
+            targets.push(offered.into());
+        }
+    }
+    for target in targets {
+        let what = format!("provider {}", target.provider.setting());
+        let use_of = if configured.contains(&target) {
+            "configured"
+        } else {
+            "not configured"
+        };
+        match runtime.probe(&target) {
+            Ok(_) => sheet.check(&what, Ok::<_, io::Error>(format!("works, {use_of}")))?,
+            Err(error) if configured == [target] => sheet.check::<&str>(&what, Err(error))?,
+            Err(error) => sheet.note(&what, &format!("{use_of}: {error}"))?,
+        }
     }
     Ok(())
 }

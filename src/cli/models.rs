@@ -123,7 +123,7 @@ pub(super) fn open(config: &Config, name: &str) -> anyhow::Result<Bundle> {
 
 /// Hashes, graph, one run: as at the start of a server, bundle by bundle.
 fn verify(config: &Config, name: Option<&str>, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    let provider = config.runtime.provider().map_err(AnalyzeError::from)?;
+    let providers = config.runtime.providers().map_err(AnalyzeError::from)?;
     let runtime = Runtime::configured(&config.runtime).map_err(AnalyzeError::from)?;
     let names: Vec<String> = match name {
         Some(name) => vec![name.to_owned()],
@@ -135,8 +135,8 @@ fn verify(config: &Config, name: Option<&str>, out: &mut impl Write) -> anyhow::
     let mut outcome = Outcome::Done;
     for name in names {
         let one = std::slice::from_ref(&name);
-        match Registry::load(&runtime, &config.models, provider, Selection::Named(one)) {
-            Ok(_) => writeln!(out, "{name}: ok, runs on {}", provider.name())?,
+        match Registry::load(&runtime, &config.models, &providers, Selection::Named(one)) {
+            Ok(loaded) => writeln!(out, "{name}: ok, runs on {}", runs_on(&loaded, &name))?,
             Err(error) => {
                 outcome = Outcome::SomeFailed;
                 writeln!(out, "{name}: {error}")?;
@@ -144,4 +144,22 @@ fn verify(config: &Config, name: Option<&str>, out: &mut impl Write) -> anyhow::
         }
     }
     Ok(outcome)
+}
+
+/// What runs a bundle that was loaded, as ONNX Runtime calls it, with the nodes that each took.
+pub(super) fn runs_on(loaded: &Registry, name: &str) -> String {
+    let model = loaded.get(name).map(|model| &model.info().placement);
+    let placement = match (model, loaded.finder(name)) {
+        (Ok(placement), _) => placement,
+        (Err(_), Ok(finder)) => &finder.info().placement,
+        (Err(_), Err(_)) => return "nothing".to_owned(),
+    };
+    let nodes = placement.nodes.iter();
+    let counts: Vec<String> = nodes
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    if counts.len() < 2 {
+        return placement.provider.name().to_owned();
+    }
+    format!("{} (nodes: {})", placement.provider, counts.join(", "))
 }

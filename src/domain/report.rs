@@ -95,6 +95,17 @@ pub struct QualityReport {
     pub left_out: BTreeMap<LeftOut, u32>,
 }
 
+/// What ran a graph, beyond the name of its provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PlacementReport {
+    /// Nodes that each provider ran, by ONNX Runtime's name; absent where the CPU ran all.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub provider_nodes: BTreeMap<String, usize>,
+    /// Providers that were preferred and couldn't be used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<String>,
+}
+
 /// What a finder found in all frames that it looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FacesReport {
@@ -106,6 +117,9 @@ pub struct FacesReport {
     pub sha256: String,
     /// Execution provider that ran it.
     pub provider: String,
+    /// What ran where.
+    #[serde(flatten)]
+    pub placement: PlacementReport,
     /// Frames that it looked at.
     pub frames: u32,
     /// Faces in all of them.
@@ -218,6 +232,9 @@ pub struct ModelReport {
     pub question: String,
     /// Execution provider that ran it, by ONNX Runtime's name.
     pub provider: String,
+    /// What ran where.
+    #[serde(flatten)]
+    pub placement: PlacementReport,
     /// Calibrated; `None` when coverage is too low.
     #[schema(required)]
     pub score: Option<Probability>,

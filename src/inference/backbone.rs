@@ -12,10 +12,12 @@ use crate::domain::lanes::Lane;
 use crate::domain::score::Logit;
 
 use super::bundle::{Bundle, BundleError, Scorer};
-use super::config::{ModelsConfig, Provider};
+use super::config::ModelsConfig;
 use super::error::InferenceError;
 use super::pool::{Engine, Pool, Timed};
 use super::preprocess::Preprocessor;
+use super::provider::Provider;
+use super::providers::{Nodes, Placement, Providers, Target, first_that_works};
 use super::readout::Readout;
 use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
 use super::tensor::Tensor;
@@ -64,6 +66,12 @@ impl Family {
         self.bundles().map(of).max().unwrap_or(1)
     }
 
+    /// The providers that all of its bundles allow; `None` for any.
+    fn allowed(&self) -> Option<Vec<Provider>> {
+        let lists = self.bundles().filter_map(|b| b.runtime.providers.clone());
+        lists.reduce(|all, own| all.into_iter().filter(|p| own.contains(p)).collect())
+    }
+
     fn smallest_batch(&self) -> NonZeroUsize {
         let own = |bundle: &Bundle<Scorer>| bundle.runtime.max_batch;
         self.bundles().map(own).min().unwrap_or(NonZeroUsize::MIN)
@@ -86,8 +94,8 @@ fn related(one: &Bundle<Scorer>, other: &Bundle<Scorer>) -> bool {
 pub struct BackboneInfo {
     /// SHA-256 of its graph, lower-case hexadecimal.
     pub sha256: String,
-    /// The execution provider that runs it.
-    pub provider: Provider,
+    /// What runs it.
+    pub placement: Placement,
     /// Inputs that may share one run: the least that one of its models or the configuration allows.
     pub max_batch: NonZeroUsize,
     /// Sessions, each on a thread of its own: the most that one of its models asks for.
@@ -123,23 +131,31 @@ impl Backbone {
         runtime: &Runtime,
         family: &Family,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
     ) -> Result<Self, InferenceError> {
         let begin = Instant::now();
         let scorer = &family.first.task;
         let preprocessor = Preprocessor::new(&scorer.input, scorer.look.pictures());
-        let info = BackboneInfo {
+        let mut info = BackboneInfo {
             sha256: family.first.graph.sha256.clone(),
-            provider,
-            max_batch: config.batch_for(family.smallest_batch(), provider),
+            placement: Provider::Cpu.into(),
+            max_batch: family.smallest_batch(),
             sessions: family.largest(|b| config.sessions_for(b.runtime.sessions)),
             intra_threads: family.largest(|b| config.intra_threads_for(b.runtime.intra_threads)),
         };
-        let sessions = warm_sessions(runtime, family, &preprocessor, &info)?;
+        let targets = providers
+            .into()
+            .of(family.first.name(), family.allowed().as_deref())?;
         let name = family.name();
+        let (sessions, placement) = first_that_works(&name, &targets, |target| {
+            warm_sessions(runtime, family, &preprocessor, (&info, target))
+        })?;
+        info.max_batch = config.batch_for(info.max_batch, placement.provider);
+        info.placement = placement;
         tracing::info!(
             models = name,
-            provider = provider.name(),
+            provider = info.placement.provider.name(),
+            nodes = ?info.placement.nodes,
             sessions = info.sessions,
             elapsed_ms = begin.elapsed().as_millis(),
             "backbone loaded"
@@ -253,8 +269,8 @@ fn warm_sessions(
     runtime: &Runtime,
     family: &Family,
     preprocessor: &Preprocessor,
-    info: &BackboneInfo,
-) -> Result<Vec<HeadedSession>, InferenceError> {
+    (info, target): (&BackboneInfo, &Target),
+) -> Result<(Vec<HeadedSession>, Nodes), InferenceError> {
     let bundle = &family.first;
     let weights = if info.sessions > 1 {
         SharedWeights::read(bundle)?
@@ -268,11 +284,12 @@ fn warm_sessions(
         max_batch: info.max_batch.get(),
     };
     let config = SessionConfig {
-        provider: info.provider,
+        target,
         intra_threads: info.intra_threads,
     };
     let (blank, name) = (preprocessor.blank(), family.name());
     let heads = family.bundles().map(readout).collect::<Vec<_>>();
+    let mut nodes = Nodes::new();
     let warm = |_| {
         let session = Session::new(runtime, bundle, slot, config, &weights)?;
         for (bundle, head) in family.bundles().zip(&heads) {
@@ -286,9 +303,38 @@ fn warm_sessions(
         for logit in session.run(&[work])?.into_iter().flatten() {
             logit?;
         }
+        nodes = session.0.placed()?;
+        for (bundle, head) in family.bundles().zip(&heads) {
+            prove(&mut session, preprocessor, (bundle, head), target.provider)?;
+        }
         Ok(session)
     };
-    (0..info.sessions).map(warm).collect()
+    let sessions = (0..info.sessions)
+        .map(warm)
+        .collect::<Result<_, InferenceError>>()?;
+    Ok((sessions, nodes))
+}
+
+/// Checks a session against a bundle's golden output, where it has one.
+fn prove(
+    session: &mut HeadedSession,
+    preprocessor: &Preprocessor,
+    (bundle, head): (&Bundle<Scorer>, &Arc<Readout>),
+    provider: Provider,
+) -> Result<(), InferenceError> {
+    let Some(golden) = &bundle.golden else {
+        return Ok(());
+    };
+    let pixels = preprocessor.pixels(&golden.picture);
+    let tensor = preprocessor.tensor(&vec![&pixels; preprocessor.pictures()])?;
+    let work = Work {
+        tensor,
+        heads: vec![Arc::clone(head)],
+    };
+    let logits = session.run(&[work])?;
+    let found = logits.into_iter().flatten().map(|logit| Ok(logit?.get()));
+    let found = found.collect::<Result<Vec<f64>, InferenceError>>()?;
+    golden.check(bundle.name(), provider, &found)
 }
 
 /// What reads a model's output.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::golden::{Golden, GoldenSection};
 use super::head::Head;
 pub use external::ExternalTensor;
 pub(super) use external::{MAX_DEPTH, MEMORY_TAG, external_tensors};
@@ -53,6 +54,8 @@ pub struct Bundle<T = Task> {
     pub external: Vec<ExternalTensor>,
     /// Those files, each once, in the order of the places that the graph names.
     pub weights: Vec<BundleFile>,
+    /// What every session of it is checked against.
+    pub golden: Option<Golden>,
 }
 
 /// A bundle whose task is known.
@@ -190,10 +193,12 @@ impl Bundle {
             looked_in: vec![folder.to_owned()],
         })?;
         let (external, weights) = listed_weights(&graph, &files)?;
+        let golden = golden(&manifest_path, manifest.golden.as_ref(), &files)?;
         Ok(Self {
             sha256: content_hash(&text, &manifest),
             external,
             weights,
+            golden,
             identity,
             task,
             files: manifest.file,
@@ -230,6 +235,7 @@ impl<T> Bundle<T> {
             graph: self.graph,
             external: self.external,
             weights: self.weights,
+            golden: self.golden,
         }
     }
 }
@@ -241,6 +247,25 @@ fn read_manifest(file: &Path) -> Result<(Manifest, String), BundleError> {
         reason: error.to_string(),
     })?;
     Ok((manifest, text))
+}
+
+fn golden(
+    manifest_path: &Path,
+    section: Option<&GoldenSection>,
+    files: &[BundleFile],
+) -> Result<Option<Golden>, BundleError> {
+    let Some(section) = section else {
+        return Ok(None);
+    };
+    match Golden::read(section, files)? {
+        Ok(golden) => Ok(Some(golden)),
+        Err([key, expected, found]) => Err(BundleError::Value {
+            file: manifest_path.to_owned(),
+            key,
+            expected,
+            found,
+        }),
+    }
 }
 
 /// The graph's external weights and their files; an error when one lies in a file that is not

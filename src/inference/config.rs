@@ -1,15 +1,17 @@
 //! Settings of inference: the runtime library, its execution providers, the folders of bundles.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::error::InferenceError;
 use super::pool::{Batching, Line};
+use super::provider::Provider;
+use super::providers::Providers;
 use crate::domain::lanes::Shares;
 
 /// What the inference layer needs of `jaga.toml`.
@@ -28,8 +30,14 @@ pub struct InferenceConfig {
 pub struct RuntimeConfig {
     /// The ONNX Runtime library (`libonnxruntime.so…`, 1.24 or later); without it no model loads.
     pub library: Option<PathBuf>,
-    /// Execution providers in order of preference. `cpu` is the only one so far.
+    /// Execution providers in order of preference, by [`Provider::setting`].
     pub providers: Vec<String>,
+    /// Refuse a model of which a part would run elsewhere than on the provider.
+    pub require_full: bool,
+    /// Options of providers, by [`Provider::setting`] and [`Provider::option_keys`].
+    pub options: BTreeMap<String, BTreeMap<String, OptionValue>>,
+    /// What is different for one model, by its name.
+    pub model: BTreeMap<String, ModelRuntime>,
 }
 
 impl Default for RuntimeConfig {
@@ -37,53 +45,50 @@ impl Default for RuntimeConfig {
         Self {
             library: None,
             providers: vec![Provider::Cpu.setting().to_owned()],
+            require_full: false,
+            options: BTreeMap::new(),
+            model: BTreeMap::new(),
         }
     }
 }
 
 impl RuntimeConfig {
-    /// The execution provider to use; an error for an empty list and for any entry that this
-    /// program can't use, so that a request for a GPU never ends on the CPU unsaid.
-    pub fn provider(&self) -> Result<Provider, InferenceError> {
-        for name in &self.providers {
-            if Provider::from_setting(name).is_none() {
-                return Err(InferenceError::UnsupportedProvider {
-                    name: name.clone(),
-                    supported: Provider::Cpu.setting().to_owned(),
-                });
-            }
-        }
-        self.providers
-            .first()
-            .and_then(|name| Provider::from_setting(name))
-            .ok_or(InferenceError::NoProvider)
+    /// The execution providers to use; an error for an empty list, an unknown name and an unknown
+    /// option.
+    pub fn providers(&self) -> Result<Providers, InferenceError> {
+        Providers::configured(self)
     }
 }
 
-/// An execution provider of ONNX Runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub enum Provider {
-    /// ONNX Runtime's own kernels on the processor.
-    #[serde(rename = "CPUExecutionProvider")]
-    Cpu,
+/// `[runtime.model.<name>]`: what is absent is as for all models.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelRuntime {
+    /// Execution providers in order of preference.
+    pub providers: Option<Vec<String>>,
+    /// Refuse a part elsewhere.
+    pub require_full: Option<bool>,
 }
 
-impl Provider {
-    fn from_setting(name: &str) -> Option<Self> {
-        (name == Self::Cpu.setting()).then_some(Self::Cpu)
-    }
+/// A provider's option: what it means is the provider's business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected true, false, a whole number or text")]
+pub enum OptionValue {
+    /// ONNX Runtime gets `1` or `0`.
+    Switch(bool),
+    /// As digits.
+    Number(i64),
+    /// As it is.
+    Text(String),
+}
 
-    /// The name in the configuration.
-    pub fn setting(self) -> &'static str {
+impl OptionValue {
+    /// As ONNX Runtime takes it.
+    pub fn text(&self) -> String {
         match self {
-            Self::Cpu => "cpu",
-        }
-    }
-
-    /// ONNX Runtime's own name, as reports show it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "CPUExecutionProvider",
+            Self::Switch(on) => i32::from(*on).to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
         }
     }
 }
@@ -109,7 +114,7 @@ pub struct ModelsConfig {
     /// place.
     pub queue: usize,
     /// Inputs that share a run at most; a bundle's `max_batch` may lower it. 0 means the bundle's
-    /// own, and 1 on the processor, where a run of several gains nothing and moves the last digits.
+    /// own on a GPU, and 1 elsewhere, where a run of several gains nothing.
     pub max_batch: usize,
     /// How long an idle session waits for a batch to fill, milliseconds.
     pub max_delay_ms: u32,
@@ -148,7 +153,13 @@ impl ModelsConfig {
     pub fn batch_for(&self, own: NonZeroUsize, provider: Provider) -> NonZeroUsize {
         match (NonZeroUsize::new(self.max_batch), provider) {
             (Some(most), _) => most.min(own),
-            (None, Provider::Cpu) => NonZeroUsize::MIN,
+            (None, Provider::Cpu | Provider::OpenVino | Provider::CoreMl | Provider::Xnnpack) => {
+                NonZeroUsize::MIN
+            }
+            (
+                None,
+                Provider::Cuda | Provider::TensorRt | Provider::MiGraphX | Provider::DirectMl,
+            ) => own,
         }
     }
 
@@ -173,24 +184,6 @@ impl ModelsConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn providers(names: &[&str]) -> Result<Provider, InferenceError> {
-        RuntimeConfig {
-            library: None,
-            providers: names.iter().map(|n| (*n).to_owned()).collect(),
-        }
-        .provider()
-    }
-
-    #[test]
-    fn only_the_processor_can_be_asked_for() {
-        assert_eq!(providers(&["cpu"]).unwrap(), Provider::Cpu);
-        for bad in [&["cuda"][..], &["cpu", "cuda"], &["cuda", "cpu"], &["CPU"]] {
-            let text = providers(bad).unwrap_err().to_string();
-            assert!(text.contains("supported: cpu"), "{text}");
-        }
-        assert!(providers(&[]).unwrap_err().to_string().contains("empty"));
-    }
 
     #[test]
     fn an_unknown_key_is_an_error() {

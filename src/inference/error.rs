@@ -7,6 +7,7 @@ use crate::domain::score::NotFinite;
 
 use super::bundle::BundleError;
 use super::faces::CropError;
+use super::provider::Provider;
 
 /// A fault of the inference stage. What somebody has to repair and what failed at run time are
 /// apart: see [`InferenceError::kind`].
@@ -43,19 +44,103 @@ pub enum InferenceError {
         /// The one asked for.
         asked: PathBuf,
     },
-    /// An execution provider that this program can't use.
-    #[error(
-        "[runtime] providers names {name:?}, which this version can't use; supported: {supported}"
-    )]
-    UnsupportedProvider {
+    /// A name that is no execution provider's.
+    #[error("{key} names {name:?}, which is no execution provider; there are: {known}")]
+    UnknownProvider {
+        /// Where it stands.
+        key: String,
         /// As configured.
         name: String,
-        /// What would be possible.
-        supported: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// An option that a provider doesn't have.
+    #[error("runtime.options: {} has no option {option:?}; it has: {known}", provider.setting())]
+    UnknownOption {
+        /// The provider.
+        provider: Provider,
+        /// As configured.
+        option: String,
+        /// Those that there are.
+        known: String,
     },
     /// An empty list of execution providers.
-    #[error("[runtime] providers is empty; it needs at least one, such as \"cpu\"")]
-    NoProvider,
+    #[error("{key} is empty; it needs at least one, such as \"cpu\"")]
+    NoProvider {
+        /// Which list.
+        key: String,
+    },
+    /// A model whose bundle allows none of the configured providers.
+    #[error(
+        "the model {model:?} may run on {allowed} only (its bundle's runtime.providers); \
+         configured for it: {configured}"
+    )]
+    NotAllowed {
+        /// The model.
+        model: String,
+        /// What its bundle says.
+        allowed: String,
+        /// What the configuration says.
+        configured: String,
+    },
+    /// An execution provider that can't be used here.
+    #[error(
+        "the execution provider {:?} can't be used: {reason}\nhint: {}",
+        provider.setting(), provider.hint()
+    )]
+    ProviderUnusable {
+        /// Which.
+        provider: Provider,
+        /// What is missing, or what ONNX Runtime says.
+        reason: String,
+    },
+    /// A model of which a part would run elsewhere, where that is forbidden, or all of it.
+    #[error("the provider {:?} doesn't run all of the model {model:?}: {detail}", provider.setting())]
+    NotWhole {
+        /// The model.
+        model: String,
+        /// The provider.
+        provider: Provider,
+        /// What runs where.
+        detail: String,
+    },
+    /// The profile that says what ran where can't be read.
+    #[error("can't tell what runs the model {model:?}: {reason}")]
+    Profile {
+        /// The model.
+        model: String,
+        /// What failed.
+        reason: String,
+    },
+    /// A session that doesn't give what its bundle says: the answers can't be trusted.
+    #[error(
+        "the model {model:?} on the execution provider {:?} differs by {difference} from its golden \
+         output, more than {tolerance}: it gave {found:?}, not {expected:?}\nhint: leave the model \
+         out (models.load) or run it on another provider (runtime.model.{model}.providers)",
+        provider.setting()
+    )]
+    Golden {
+        /// The model.
+        model: String,
+        /// What ran it.
+        provider: Provider,
+        /// The bundle's values.
+        expected: Vec<f64>,
+        /// What came.
+        found: Vec<f64>,
+        /// The largest difference.
+        difference: f64,
+        /// The largest that the bundle allows on this provider.
+        tolerance: f64,
+    },
+    /// None of several providers works for a model.
+    #[error("no execution provider works for the model {model:?}:\n{reasons}")]
+    NoneWorks {
+        /// The model.
+        model: String,
+        /// One line a provider.
+        reasons: String,
+    },
     /// A folder of bundles that can't be listed.
     #[error("can't list the models in {}", path.display())]
     ListModels {
@@ -197,8 +282,15 @@ impl InferenceError {
             | Self::NoLibrary
             | Self::Library { .. }
             | Self::SecondLibrary { .. }
-            | Self::UnsupportedProvider { .. }
-            | Self::NoProvider
+            | Self::UnknownProvider { .. }
+            | Self::UnknownOption { .. }
+            | Self::NoProvider { .. }
+            | Self::NotAllowed { .. }
+            | Self::ProviderUnusable { .. }
+            | Self::NotWhole { .. }
+            | Self::Profile { .. }
+            | Self::Golden { .. }
+            | Self::NoneWorks { .. }
             | Self::ListModels { .. }
             | Self::DuplicateModel { .. }
             | Self::NoFinder { .. }
@@ -214,6 +306,17 @@ impl InferenceError {
             | Self::Panicked { .. } => InferenceErrorKind::Internal,
             Self::Closed { .. } => InferenceErrorKind::Draining,
         }
+    }
+
+    /// Whether another execution provider may do better: not so where the bundle is at fault.
+    pub(super) fn is_of_provider(&self) -> bool {
+        matches!(
+            self,
+            Self::ProviderUnusable { .. }
+                | Self::NotWhole { .. }
+                | Self::Load { .. }
+                | Self::Run { .. }
+        )
     }
 
     /// A value of `model` that is NaN or infinite.

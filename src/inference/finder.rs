@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use ndarray::ArrayD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,13 +13,15 @@ use crate::domain::lanes::Lane;
 
 use super::bundle::manifest::{Filter, FinderSection};
 use super::bundle::{Bundle, FinderTask, Status};
-use super::config::{ModelsConfig, Provider};
+use super::config::ModelsConfig;
 use super::error::InferenceError;
 use super::faces::decode::{Decode, DecodeError, decoder};
 use super::faces::fit::Fit;
 use super::faces::suppress::suppress;
 use super::pool::{Engine, Pool};
 use super::preprocess::{Encoder, resize};
+use super::provider::Provider;
+use super::providers::{Nodes, Placement, Providers, first_that_works};
 use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
 use super::tensor::Tensor;
 
@@ -36,7 +39,11 @@ pub struct FinderInfo {
     /// SPDX expression of the weights.
     pub license: String,
     /// The execution provider that runs it, by ONNX Runtime's name.
+    #[schema(value_type = String)]
     pub provider: Provider,
+    /// What ran where, and what was passed over.
+    #[serde(flatten)]
+    pub placement: Placement,
     /// Sessions, each on a thread of its own.
     pub sessions: usize,
     /// Threads that one session computes with.
@@ -85,24 +92,34 @@ impl Finder {
         runtime: &Runtime,
         bundle: &Bundle<FinderTask>,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
     ) -> Result<Self, InferenceError> {
         let begin = Instant::now();
         let count = config.sessions_for(bundle.runtime.sessions);
-        let session_config = SessionConfig {
-            provider,
-            intra_threads: config.intra_threads_for(bundle.runtime.intra_threads),
-        };
+        let intra_threads = config.intra_threads_for(bundle.runtime.intra_threads);
+        let allowed = bundle.runtime.providers.as_deref();
+        let targets = providers.into().of(bundle.name(), allowed)?;
         let task = &bundle.task;
         let encoder = Encoder::new(&task.encoding);
-        let sessions = (0..count)
-            .map(|_| Seeker::start(runtime, bundle, session_config, &encoder))
-            .collect::<Result<Vec<_>, _>>()?;
-        let info = info(bundle, session_config, count);
+        let (sessions, placement) = first_that_works(bundle.name(), &targets, |target| {
+            let config = SessionConfig {
+                target,
+                intra_threads,
+            };
+            let (mut sessions, mut nodes) = (Vec::with_capacity(count), Nodes::new());
+            for _ in 0..count {
+                let (session, placed) = Seeker::start(runtime, bundle, config, &encoder)?;
+                nodes = placed;
+                sessions.push(session);
+            }
+            Ok((sessions, nodes))
+        })?;
+        let info = info(bundle, placement, count, intra_threads);
         tracing::info!(
             finder = info.name,
             version = info.version,
-            provider = provider.name(),
+            provider = info.provider.name(),
+            nodes = ?info.placement.nodes,
             sessions = count,
             elapsed_ms = begin.elapsed().as_millis(),
             "finder loaded"
@@ -124,17 +141,7 @@ impl Finder {
     /// The finder's input for `picture`. Costs some milliseconds of computing: not for an async
     /// thread.
     pub fn prepare(&self, picture: &Picture) -> Result<FinderInput, InferenceError> {
-        let sides = [picture.width(), picture.height()];
-        let fit = Fit::new(sides, self.section.max_side, self.section.multiple);
-        let rgb = resize(picture, fit.input(), self.filter);
-        let tensor = self.encoder.tensor(&[&rgb], fit.input()).map_err(|error| {
-            InferenceError::Preprocess {
-                width: picture.width(),
-                height: picture.height(),
-                reason: error.to_string(),
-            }
-        })?;
-        Ok(FinderInput { tensor, fit })
+        input(picture, &self.section, self.filter, &self.encoder)
     }
 
     /// The faces of one prepared picture. Waits for a session by the turns of `lane`; dropping the
@@ -159,6 +166,27 @@ impl Finder {
     }
 }
 
+/// A finder's input for `picture`.
+fn input(
+    picture: &Picture,
+    section: &FinderSection,
+    filter: Filter,
+    encoder: &Encoder,
+) -> Result<FinderInput, InferenceError> {
+    let sides = [picture.width(), picture.height()];
+    let fit = Fit::new(sides, section.max_side, section.multiple);
+    let rgb = resize(picture, fit.input(), filter);
+    let tensor =
+        encoder
+            .tensor(&[&rgb], fit.input())
+            .map_err(|error| InferenceError::Preprocess {
+                width: picture.width(),
+                height: picture.height(),
+                reason: error.to_string(),
+            })?;
+    Ok(FinderInput { tensor, fit })
+}
+
 /// A session and what reads its outputs.
 struct Seeker {
     session: Session,
@@ -172,9 +200,9 @@ impl Seeker {
     fn start(
         runtime: &Runtime,
         bundle: &Bundle<FinderTask>,
-        config: SessionConfig,
+        config: SessionConfig<'_>,
         encoder: &Encoder,
-    ) -> Result<Self, InferenceError> {
+    ) -> Result<(Self, Nodes), InferenceError> {
         let FinderTask {
             encoding, finder, ..
         } = &bundle.task;
@@ -202,15 +230,28 @@ impl Seeker {
         let fit = Fit::new([side * 2, side], finder.max_side, finder.multiple);
         let tensor = encoder.blank(1, fit.input());
         seeker.seek(&FinderInput { tensor, fit })?;
-        Ok(seeker)
+        let nodes = seeker.session.placed()?;
+        if let Some(golden) = &bundle.golden {
+            let input = input(&golden.picture, finder, bundle.task.filter, encoder)?;
+            let outputs = seeker.outputs(&input.tensor)?;
+            let mean = |values: &ArrayD<f32>| values.mapv(f64::from).mean().unwrap_or(f64::NAN);
+            let found: Vec<f64> = outputs.iter().map(mean).collect();
+            golden.check(bundle.name(), config.target.provider, &found)?;
+        }
+        Ok((seeker, nodes))
+    }
+
+    /// All outputs of one run, in the bundle's order.
+    fn outputs(&mut self, tensor: &Tensor) -> Result<Vec<ArrayD<f32>>, InferenceError> {
+        let names: Vec<&str> = self.section.outputs.iter().map(String::as_str).collect();
+        self.session.run(tensor, &names)
     }
 
     fn seek(
         &mut self,
         FinderInput { tensor, fit }: &FinderInput,
     ) -> Result<Vec<Face>, InferenceError> {
-        let names: Vec<&str> = self.section.outputs.iter().map(String::as_str).collect();
-        let outputs = self.session.run(tensor, &names)?;
+        let outputs = self.outputs(tensor)?;
         let views: Vec<_> = outputs.iter().map(|output| output.view()).collect();
         let candidates = self
             .decoder
@@ -244,7 +285,12 @@ impl Engine for Seeker {
     }
 }
 
-fn info(bundle: &Bundle<FinderTask>, config: SessionConfig, sessions: usize) -> FinderInfo {
+fn info(
+    bundle: &Bundle<FinderTask>,
+    placement: Placement,
+    sessions: usize,
+    intra_threads: usize,
+) -> FinderInfo {
     let identity = &bundle.identity;
     FinderInfo {
         name: identity.name.clone(),
@@ -252,8 +298,9 @@ fn info(bundle: &Bundle<FinderTask>, config: SessionConfig, sessions: usize) -> 
         sha256: bundle.sha256.clone(),
         status: identity.status,
         license: identity.license.clone(),
-        provider: config.provider,
+        provider: placement.provider,
+        placement,
         sessions,
-        intra_threads: config.intra_threads,
+        intra_threads,
     }
 }

@@ -16,10 +16,12 @@ use crate::domain::verdict::Thresholds;
 
 use super::backbone::{self, Backbone, Family};
 use super::bundle::{Bundle, InputKind, Look, Scorer, Status};
-use super::config::{ModelsConfig, Provider};
+use super::config::ModelsConfig;
 use super::error::InferenceError;
 use super::pool::Timed;
 use super::preprocess::Pixels;
+use super::provider::Provider;
+use super::providers::{Placement, Providers};
 use super::readout::Readout;
 use super::session::Runtime;
 use super::tensor::Tensor;
@@ -44,7 +46,11 @@ pub struct ModelInfo {
     /// SHA-256 of the graph. Models with the same one share a backbone where their inputs agree.
     pub backbone: String,
     /// The execution provider that runs it, by ONNX Runtime's name.
+    #[schema(value_type = String)]
     pub provider: Provider,
+    /// What ran where, and what was passed over.
+    #[serde(flatten)]
+    pub placement: Placement,
     /// Inputs that may share one run.
     #[schema(value_type = usize, minimum = 1)]
     pub max_batch: NonZeroUsize,
@@ -69,10 +75,10 @@ impl Model {
         runtime: &Runtime,
         bundle: &Bundle<Scorer>,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
     ) -> Result<Self, InferenceError> {
         let family = Family::of(bundle.clone());
-        let backbone = Backbone::start(runtime, &family, config, provider)?;
+        let backbone = Backbone::start(runtime, &family, config, providers)?;
         Ok(Self::new(bundle, &Arc::new(backbone)))
     }
 
@@ -81,9 +87,9 @@ impl Model {
         runtime: &Runtime,
         family: &Family,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
     ) -> Result<Vec<Self>, InferenceError> {
-        let backbone = Arc::new(Backbone::start(runtime, family, config, provider)?);
+        let backbone = Arc::new(Backbone::start(runtime, family, config, providers)?);
         let model = |bundle| Self::new(bundle, &backbone);
         Ok(family.bundles().map(model).collect())
     }
@@ -191,7 +197,8 @@ fn info(bundle: &Bundle<Scorer>, backbone: &Backbone) -> ModelInfo {
         kind: bundle.task.look.kind(),
         license: identity.license.clone(),
         backbone: runs.sha256.clone(),
-        provider: runs.provider,
+        provider: runs.placement.provider,
+        placement: runs.placement.clone(),
         max_batch: runs.max_batch,
         sessions: runs.sessions,
         intra_threads: runs.intra_threads,

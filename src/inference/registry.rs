@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::backbone::Family;
 use super::bundle::{Bundle, FinderTask, MANIFEST, Scorer, Sorted};
-use super::config::{ModelsConfig, Provider};
+use super::config::ModelsConfig;
 use super::error::InferenceError;
 use super::finder::Finder;
 use super::model::Model;
+use super::providers::Providers;
 use super::session::Runtime;
 
 /// Which models to load.
@@ -35,9 +36,10 @@ impl Registry {
     pub fn load(
         runtime: &Runtime,
         config: &ModelsConfig,
-        provider: Provider,
+        providers: impl Into<Providers>,
         selection: Selection<'_>,
     ) -> Result<Self, InferenceError> {
+        let providers = providers.into();
         let all = find(&config.dirs)?;
         let (mut scorers, mut seekers) = (Vec::new(), BTreeMap::new());
         for (name, folder) in select(all.clone(), selection)? {
@@ -51,12 +53,12 @@ impl Registry {
         add_finders(&mut seekers, &scorers, &all, config)?;
         let mut finders = BTreeMap::new();
         for (name, bundle) in seekers {
-            let finder = Finder::start(runtime, &bundle, config, provider)?;
+            let finder = Finder::start(runtime, &bundle, config, &providers)?;
             finders.insert(name, Arc::new(finder));
         }
         let mut models = BTreeMap::new();
         for family in Family::sort(scorers) {
-            for model in Model::start_family(runtime, &family, config, provider)? {
+            for model in Model::start_family(runtime, &family, config, &providers)? {
                 models.insert(model.info().name.clone(), Arc::new(model));
             }
         }

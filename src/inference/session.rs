@@ -1,14 +1,17 @@
-//! ONNX Runtime: the only file that names `ort`.
+//! ONNX Runtime: the only module that names `ort`.
 //!
 //! A [`Session`] takes a tensor and gives the outputs asked for, whatever they mean.
 //!
 //! ort's errors can carry the session builder and are not `Send`; they become text here.
 
+mod execution;
+mod probe;
+mod profile;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
-use ort::ep;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
@@ -16,12 +19,15 @@ use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 
 use half::f16;
 use ndarray::ArrayD;
+use tempfile::TempDir;
 
 use super::bundle::manifest::Dtype;
 use super::bundle::task::Encoding;
 use super::bundle::{Bundle, BundleError};
-use super::config::{Provider, RuntimeConfig};
+use super::config::RuntimeConfig;
 use super::error::InferenceError;
+use super::provider::Provider;
+use super::providers::{Nodes, Target};
 use super::tensor::Tensor;
 use super::weights;
 
@@ -115,9 +121,9 @@ fn version_of(path: &Path) -> String {
 
 /// How a session is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionConfig {
+pub struct SessionConfig<'a> {
     /// What it runs on.
-    pub provider: Provider,
+    pub target: &'a Target,
     /// Threads that one run computes with.
     pub intra_threads: usize,
 }
@@ -185,33 +191,71 @@ pub struct Session {
     options: Vec<(Vec<String>, RunOptions<HasSelectedOutputs>)>,
     model: String,
     input: String,
+    /// What writes down what runs where, until [`Session::placed`].
+    profile: Option<Profile>,
+}
+
+/// A profile that is being written, in a folder of its own.
+struct Profile {
+    folder: TempDir,
+    provider: Provider,
+    require_full: bool,
 }
 
 impl Session {
-    /// Loads `bundle`'s graph and checks that it takes `input`.
+    /// Loads `bundle`'s graph for the target and checks that it takes `input`.
     pub fn new<T>(
         runtime: &Runtime,
         bundle: &Bundle<T>,
         input: InputSlot<'_>,
-        config: SessionConfig,
+        config: SessionConfig<'_>,
         weights: &SharedWeights,
     ) -> Result<Self, InferenceError> {
         let path = &bundle.graph.path;
-        let inner = builder(runtime, config)
-            .and_then(|builder| weights.give(builder))
-            .and_then(|mut builder| builder.commit_from_file(path))
-            .map_err(|e| InferenceError::Load {
-                model: bundle.name().to_owned(),
-                path: path.clone(),
-                reason: e.message().to_owned(),
-            })?;
+        let profile = Profile::of(config.target).map_err(|reason| InferenceError::Profile {
+            model: bundle.name().to_owned(),
+            reason,
+        })?;
+        let failed = |e: &str| InferenceError::Load {
+            model: bundle.name().to_owned(),
+            path: path.clone(),
+            reason: e.to_owned(),
+        };
+        let mut builder =
+            builder(runtime, config, profile.as_ref()).map_err(|e| failed(e.message()))?;
+        // Other providers rearrange weights for themselves.
+        if config.target.provider == Provider::Cpu {
+            builder = weights.give(builder).map_err(|e| failed(e.message()))?;
+        }
+        let inner = execution::register(builder, runtime, config)?
+            .commit_from_file(path)
+            .map_err(|e| execution::refusal(bundle.name(), config.target, e.message()))
+            .map_err(|refusal| refusal.unwrap_or_else(|reason| failed(&reason)))?;
         check_input(bundle, inner.inputs(), input)?;
         Ok(Self {
             inner,
             options: Vec::new(),
             model: bundle.name().to_owned(),
             input: input.encoding.name.clone(),
+            profile,
         })
+    }
+
+    /// What the runs since the session was made have computed where; to be asked once, after a run.
+    /// An error where the provider ran nothing, or not all and that is required. Empty on the CPU,
+    /// where there is nothing to tell apart.
+    pub fn placed(&mut self) -> Result<Nodes, InferenceError> {
+        let Some(profile) = self.profile.take() else {
+            return Ok(Nodes::new());
+        };
+        let failed = |reason: String| InferenceError::Profile {
+            model: self.model.clone(),
+            reason,
+        };
+        let ended = self.inner.end_profiling();
+        let file = ended.map_err(|e| failed(e.message().to_owned()))?;
+        let nodes = profile::nodes(Path::new(&file)).map_err(|e| failed(e.to_string()))?;
+        profile.judge(&self.model, nodes)
     }
 
     /// The same, called `name` in errors of its runs.
@@ -314,20 +358,53 @@ fn floats(output: &DynValue) -> ort::Result<ArrayD<f32>> {
     Ok(output.try_extract_array::<f32>()?.to_owned())
 }
 
-fn builder(runtime: &Runtime, config: SessionConfig) -> ort::Result<SessionBuilder> {
-    let provider = match config.provider {
-        // No arena: it keeps a run's largest working set for ever, and costs no time here.
-        Provider::Cpu => ep::CPU::default().with_arena_allocator(false).build(),
-    };
-    Ok(ort::session::Session::builder(&runtime.environment)?
+impl Profile {
+    /// For a provider that could leave parts to another.
+    fn of(target: &Target) -> Result<Option<Self>, String> {
+        if target.provider == Provider::Cpu {
+            return Ok(None);
+        }
+        let folder = tempfile::Builder::new().prefix("jaga-profile-").tempdir();
+        Ok(Some(Self {
+            folder: folder.map_err(|e| e.to_string())?,
+            provider: target.provider,
+            require_full: target.require_full,
+        }))
+    }
+
+    fn judge(&self, model: &str, nodes: Nodes) -> Result<Nodes, InferenceError> {
+        let own = nodes.get(self.provider.name()).copied().unwrap_or_default();
+        if own > 0 && (nodes.len() == 1 || !self.require_full) {
+            return Ok(nodes);
+        }
+        let counts = nodes
+            .iter()
+            .map(|(name, count)| format!("{count} on {name}"));
+        Err(InferenceError::NotWhole {
+            model: model.to_owned(),
+            provider: self.provider,
+            detail: format!("of its nodes ran {}", counts.collect::<Vec<_>>().join(", ")),
+        })
+    }
+}
+
+fn builder(
+    runtime: &Runtime,
+    config: SessionConfig<'_>,
+    profile: Option<&Profile>,
+) -> ort::Result<SessionBuilder> {
+    let builder = ort::session::Session::builder(&runtime.environment)?
         .with_no_environment_execution_providers()?
-        .with_execution_providers([provider.error_on_failure()])?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(config.intra_threads)?
         .with_inter_threads(1)?
         // Waiting threads would burn the cores that the other sessions and the decoder need.
         .with_intra_op_spinning(false)?
-        .with_log_level(log_level())?)
+        .with_log_level(log_level())?;
+    match profile {
+        Some(profile) => Ok(builder.with_profiling(profile.folder.path().join("run"))?),
+        None => Ok(builder),
+    }
 }
 
 fn wrong<T>(bundle: &Bundle<T>, key: &str, expected: &str, found: String) -> BundleError {

@@ -50,9 +50,9 @@ impl Pipeline {
     pub fn start(config: &Config, selection: Selection<'_>) -> Result<Self, AnalyzeError> {
         let policies = Policies::load(&config.policy)?;
         let decoder = Decoder::start(&config.media)?;
-        let provider = config.runtime.provider()?;
+        let providers = config.runtime.providers()?;
         let runtime = Runtime::configured(&config.runtime)?;
-        let models = Registry::load(&runtime, &config.models, provider, selection)?;
+        let models = Registry::load(&runtime, &config.models, &providers, selection)?;
         Ok(Self {
             programs: Programs {
                 onnxruntime: runtime.version().to_owned(),

@@ -20,5 +20,6 @@ mod hostile;
 mod http;
 mod inference;
 mod media_files;
+mod providers;
 mod random;
 mod server;

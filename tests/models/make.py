@@ -17,6 +17,7 @@ the picture's values as the graph sees them, `r`, `g`, `b` the means of its chan
 | single.onnx | x float32 [1, 3, 2, 2] | logit [1] = r + 2g + 4b |
 | nan.onnx | x float32 [batch, 3, 2, 2] | logit [batch] = log(−1 − |m|), which is NaN |
 | heads.onnx | x float32 [batch, 3, 2, 2] | logit, scores and tokens as above; probability [batch, 1] = m / 255; doubtful [batch] = log(200 − m), NaN for bright pictures |
+| partly.onnx | x float32 [batch, 3, 2, 2] | logit [batch] = r + 2g + 4b + the sum of the determinants of the channels; OpenVINO has no `Det` |
 | half.onnx | x float16 [batch, 3, 2, 2] | logit float32 [batch] = r + 2g + 4b; rounded float16 [batch, 1], the same |
 | window_ncthw.onnx | x float32 [batch, 3, 3, 2, 2] | logit [batch] = Σ (t + 1)(r_t + 2g_t + 4b_t) |
 | window_ntchw.onnx | the same, [batch, time, channels, 2, 2] | the same |
@@ -94,6 +95,19 @@ def logit_models(folder):
     nhwc = [*channel_means("NHWC"), helper.make_node("MatMul", ["rgb", "weights"], ["logit"])]
     save(folder, "logit_nhwc", nhwc, [WEIGHTS],
          ("x", FLOAT, ["batch", 2, 2, 3]), ("logit", FLOAT, ["batch", 1]))
+
+
+def partly_model(folder):
+    nodes = [
+        *channel_means(),
+        helper.make_node("MatMul", ["rgb", "weights"], ["column"]),
+        helper.make_node("Squeeze", ["column", "one"], ["plain"]),
+        helper.make_node("Det", ["x"], ["determinants"]),
+        helper.make_node("ReduceSum", ["determinants", "one"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["plain", "sum"], ["logit"]),
+    ]
+    save(folder, "partly", nodes, [WEIGHTS, SQUEEZE],
+         ("x", FLOAT, ["batch", 3, 2, 2]), ("logit", FLOAT, ["batch"]))
 
 
 def probability_model(folder):
@@ -300,7 +314,7 @@ def main():
     # Saving appends to weights that are there.
     for name in ("external.data", "import_external.data"):
         (folder / name).unlink(missing_ok=True)
-    for make in (logit_models, probability_model, softmax_model, tokens_model, nan_model, slow_model,
+    for make in (logit_models, partly_model, probability_model, softmax_model, tokens_model, nan_model, slow_model,
                  heads_model, half_model, window_models, open_model, painted_model,
                  import_models):
         make(folder)

@@ -89,13 +89,13 @@ fn finder_bundle(config: &Config, args: &FacesArgs) -> anyhow::Result<Bundle<Fin
 }
 
 fn start(config: &Config, bundle: &Bundle<FinderTask>) -> Result<Finder, AnalyzeError> {
-    let provider = config.runtime.provider()?;
+    let providers = config.runtime.providers()?;
     let runtime = Runtime::configured(&config.runtime)?;
     let models = ModelsConfig {
         sessions: 1,
         ..config.models.clone()
     };
-    Ok(Finder::start(&runtime, bundle, &models, provider)?)
+    Ok(Finder::start(&runtime, bundle, &models, &providers)?)
 }
 
 async fn pictures(

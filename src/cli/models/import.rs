@@ -9,7 +9,7 @@ use super::super::args::ImportArgs;
 use super::super::{Misuse, Outcome};
 use crate::config::Config;
 use crate::inference::import::{ImportError, Plan, Request, Staged};
-use crate::inference::{Model, ModelsConfig, Provider, Runtime, registry};
+use crate::inference::{Model, ModelsConfig, Provider, Providers, Runtime, registry};
 use crate::pipeline::AnalyzeError;
 
 /// Decides, writes, tries and publishes; what fails on the way leaves nothing.
@@ -29,8 +29,8 @@ pub(super) fn run(
     };
     let staged = plan.stage(folder, &config.models.weights_dir)?;
     let tried = match runtime {
-        Some((runtime, provider)) => {
-            verify(&runtime, provider, &config.models, &staged)?;
+        Some((runtime, providers)) => {
+            let provider = verify(&runtime, &providers, &config.models, &staged)?;
             format!("runs on {}", provider.name())
         }
         None => "not verified".to_owned(),
@@ -77,27 +77,27 @@ fn refuse_known(config: &Config, name: &str) -> anyhow::Result<()> {
     }
 }
 
-fn runtime(config: &Config) -> anyhow::Result<(Runtime, Provider)> {
-    let provider = config.runtime.provider().map_err(AnalyzeError::from)?;
+fn runtime(config: &Config) -> anyhow::Result<(Runtime, Providers)> {
+    let providers = config.runtime.providers().map_err(AnalyzeError::from)?;
     let runtime = Runtime::configured(&config.runtime)
         .map_err(AnalyzeError::from)
         .context("can't verify the bundle (--no-verify imports without)")?;
-    Ok((runtime, provider))
+    Ok((runtime, providers))
 }
 
 /// One session, run once.
 fn verify(
     runtime: &Runtime,
-    provider: Provider,
+    providers: &Providers,
     models: &ModelsConfig,
     staged: &Staged,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Provider> {
     let bundle = staged.bundle();
     let one = ModelsConfig {
         sessions: 1,
         ..models.clone()
     };
-    Model::start(runtime, bundle, &one, provider)
-        .map(|_| ())
+    Model::start(runtime, bundle, &one, providers)
+        .map(|model| model.info().provider)
         .with_context(|| format!("{} was not imported: it doesn't run", bundle.name()))
 }

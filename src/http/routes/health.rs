@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::domain::lanes::Lane;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::inference::{Placement, Provider};
 use crate::media::sandbox::Walls;
 
 /// The process answers.
@@ -39,7 +40,11 @@ struct ReadyModel {
     /// The bundle's version.
     version: String,
     /// The execution provider that runs it, by ONNX Runtime's name.
-    provider: &'static str,
+    #[schema(value_type = String)]
+    provider: Provider,
+    /// What ran where, and what was passed over.
+    #[serde(flatten)]
+    placement: Placement,
 }
 
 /// Which walls around a decoder child stand; the details are for `jaga doctor` and the log.
@@ -79,7 +84,8 @@ pub(in crate::http) async fn ready(State(state): State<AppState>) -> Result<Json
         ReadyModel {
             name: info.name.clone(),
             version: info.version.clone(),
-            provider: info.provider.name(),
+            provider: info.provider,
+            placement: info.placement.clone(),
         }
     });
     Ok(Json(Ready {

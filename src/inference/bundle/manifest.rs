@@ -12,6 +12,8 @@ use crate::domain::aggregation::Aggregation;
 use crate::domain::calibration::Calibration;
 use crate::domain::quality::Bounds;
 use crate::domain::verdict::Thresholds;
+use crate::inference::golden::GoldenSection;
+use crate::inference::provider::Provider;
 
 pub use tasks::{FaceScore, FaceSection, FinderDecoder, FinderSection, Template, WindowSection};
 
@@ -45,6 +47,8 @@ pub struct Manifest {
     pub window: Option<WindowSection>,
     /// `[finder]`, for a finder of faces.
     pub finder: Option<FinderSection>,
+    /// `[golden]`: what every session is checked against.
+    pub golden: Option<GoldenSection>,
 }
 
 /// `[model]`: who this is.
@@ -347,7 +351,7 @@ pub enum Pooling {
 }
 
 /// `[runtime]`: how to run it.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimeSection {
     /// Pictures that may share one run; 1 where the scores depend on the batch.
@@ -357,6 +361,9 @@ pub struct RuntimeSection {
     pub sessions: Option<NonZeroUsize>,
     /// Threads a session; the configuration decides otherwise.
     pub intra_threads: Option<NonZeroUsize>,
+    /// Execution providers on which it gives the answers that it was calibrated for; all where
+    /// absent.
+    pub providers: Option<Vec<Provider>>,
 }
 
 fn single() -> NonZeroUsize {
@@ -369,6 +376,7 @@ impl Default for RuntimeSection {
             max_batch: single(),
             sessions: None,
             intra_threads: None,
+            providers: None,
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) use tracks::People;
 
 use super::frames::Outputs;
 use super::views::Views;
+use crate::domain::report::PlacementReport;
+use crate::inference::Placement;
 
 /// What a request's reports are made from.
 pub(super) struct Evidence<'a> {
@@ -22,6 +24,15 @@ pub(super) struct Evidence<'a> {
     pub(super) people: &'a [People],
     pub(super) duration_s: f64,
     pub(super) frame_scores: bool,
+}
+
+/// What ran where, as reports have it.
+fn placement(placement: &Placement) -> PlacementReport {
+    let passed_over = placement.passed_over.iter();
+    PlacementReport {
+        provider_nodes: placement.nodes.clone(),
+        passed_over: passed_over.map(ToString::to_string).collect(),
+    }
 }
 
 /// A count as reports have it.

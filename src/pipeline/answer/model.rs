@@ -87,6 +87,7 @@ pub(in crate::pipeline) fn model_report(
         status: info.status.name(),
         question: info.question.clone(),
         provider: info.provider.name().to_owned(),
+        placement: super::placement(&info.placement),
         score,
         verdict: said.scale.thresholds.judge(score),
         reason: answer.reason,

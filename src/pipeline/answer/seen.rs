@@ -51,6 +51,7 @@ pub(in crate::pipeline) fn faces(evidence: &Evidence<'_>) -> Vec<FacesReport> {
             version: info.version.clone(),
             sha256: info.sha256.clone(),
             provider: info.provider.name().to_owned(),
+            placement: super::placement(&info.placement),
             frames: super::count(seen().count()),
             found: found.fold(0, u32::saturating_add),
             over_limit: seen().map(|s| s.over_limit).fold(0, u32::saturating_add),

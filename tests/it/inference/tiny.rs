@@ -234,7 +234,7 @@ fn a_batch_gives_what_its_pictures_give_alone() {
     );
     let bundle = scorer(slow.bundle(&place.path().join("tiny")));
     let config = SessionConfig {
-        provider: Provider::Cpu,
+        target: &Provider::Cpu.into(),
         intra_threads: 1,
     };
     let input = InputSlot {

@@ -261,7 +261,7 @@ fn open_session(runtime: &Runtime, bundle: &Bundle<FinderTask>) -> Result<Sessio
         max_batch: 1,
     };
     let config = SessionConfig {
-        provider: Provider::Cpu,
+        target: &Provider::Cpu.into(),
         intra_threads: 1,
     };
     Session::new(runtime, bundle, input, config, &SharedWeights::default())
