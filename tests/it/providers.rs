@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::inference::support::{HEAD, PLAIN_NCHW, Tiny, library, root, sha256, skip, weights};
 use crate::media_files::{have_ffmpeg, numbered};
-use crate::server::{Server, tiny_model};
+use crate::server::{Server, TINY, tiny_model};
 
 const OPENVINO: &str = "OpenVINOExecutionProvider";
 
@@ -237,16 +237,9 @@ fn a_server_says_what_it_runs_on_and_what_it_passed_over() {
 
 /// The tiny model with a golden picture of pure red; right is a log-odds of −1.24.
 fn golden_model(models: &Path, value: f64) {
-    let tiny = Tiny {
-        graph: "logit_nchw.onnx",
-        input: "layout = \"NCHW\"\ndtype = \"float32\"\nscale = 0.002\nmean = [0.25, 0.25, 0.25]\nstd = [1.0, 1.0, 1.0]\n",
-        output: "name = \"logit\"\nkind = \"logit\"",
-        max_batch: 4,
-        more: &[],
-    };
     let picture = [&b"P6 2 2 255\n"[..], &[255, 0, 0].repeat(4)].concat();
     let folder = models.join("tiny");
-    tiny.write(&folder, HEAD, |text| {
+    TINY.write(&folder, HEAD, |text| {
         format!(
             "{text}[[file]]\npath = \"golden.ppm\"\nsha256 = \"{}\"\n[golden]\n\
              input = \"golden.ppm\"\nvalues = [{value:?}]\ntolerance = 0.0001\n\

@@ -19,15 +19,17 @@ use crate::inference::support::{Tiny, library};
 
 /// The tiny model: logit = scaled r + 2g + 4b, so that any picture has a score that can be worked
 /// out.
+pub(crate) const TINY: Tiny = Tiny {
+    graph: "logit_nchw.onnx",
+    input: "layout = \"NCHW\"\ndtype = \"float32\"\nscale = 0.002\nmean = [0.25, 0.25, 0.25]\nstd = [1.0, 1.0, 1.0]\n",
+    output: "name = \"logit\"\nkind = \"logit\"",
+    max_batch: 4,
+    more: &[],
+};
+
+/// Writes it as the only model.
 pub(crate) fn tiny_model(models: &Path) {
-    let tiny = Tiny {
-        graph: "logit_nchw.onnx",
-        input: "layout = \"NCHW\"\ndtype = \"float32\"\nscale = 0.002\nmean = [0.25, 0.25, 0.25]\nstd = [1.0, 1.0, 1.0]\n",
-        output: "name = \"logit\"\nkind = \"logit\"",
-        max_batch: 4,
-        more: &[],
-    };
-    tiny.bundle(&models.join("tiny"));
+    TINY.bundle(&models.join("tiny"));
 }
 
 /// A model that has no answer on a black picture: its embedding is zero.

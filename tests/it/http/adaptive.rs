@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::inference::support::{HEAD, Tiny};
+use crate::inference::support::HEAD;
 use crate::media_files::{ffmpeg, have_ffmpeg, made};
-use crate::server::Server;
+use crate::server::{Server, TINY};
 
 /// Grey that changes from second to second between `low` and `high`, a keyframe each second.
 fn flicker(name: &str, low: u8, high: u8) -> PathBuf {
@@ -23,14 +23,7 @@ fn flicker(name: &str, low: u8, high: u8) -> PathBuf {
 
 /// The tiny model, whose value of a video is the mean of its frames' log-odds.
 fn of_mean_logits(models: &Path) {
-    let tiny = Tiny {
-        graph: "logit_nchw.onnx",
-        input: "layout = \"NCHW\"\ndtype = \"float32\"\nscale = 0.002\nmean = [0.25, 0.25, 0.25]\nstd = [1.0, 1.0, 1.0]\n",
-        output: "name = \"logit\"\nkind = \"logit\"",
-        max_batch: 4,
-        more: &[],
-    };
-    tiny.write(&models.join("tiny"), HEAD, |text| {
+    TINY.write(&models.join("tiny"), HEAD, |text| {
         text.replace("kind = \"mean\"", "kind = \"mean_logit\"")
     });
 }
