@@ -190,6 +190,9 @@ pub struct BenchArgs {
 /// Parts that can be measured.
 #[derive(Debug, Subcommand)]
 pub enum BenchPart {
+    /// Run a model with different numbers of sessions, threads and inputs a run; prints a line of
+    /// JSON for each and the settings that it suggests.
+    Engine(EngineArgs),
     /// Find faces in a file's planned frames and cut them out; prints JSON with milliseconds a frame.
     Faces(FacesArgs),
     /// Decode a file's planned frames and resize them as the default model asks; prints JSON.
@@ -206,6 +209,32 @@ pub enum BenchPart {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
         repeat: u32,
     },
+}
+
+/// `jaga bench engine`
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    /// The model's bundle; the first default model when absent.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Sessions to try, such as `1,2`; 1 and one a core when absent.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count)]
+    pub sessions: Vec<usize>,
+    /// Threads of a session to try; 1 and as many as fill the cores when absent.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count)]
+    pub threads: Vec<usize>,
+    /// Inputs that may share a run, to try; 1 and what the bundle allows when absent.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count)]
+    pub batch: Vec<usize>,
+    /// Inputs that are scored with each.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub inputs: u32,
+}
+
+/// A number of sessions, threads or inputs.
+fn count(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=256).contains(n));
+    number.ok_or_else(|| "expected 1 to 256".to_owned())
 }
 
 /// `jaga bench faces`

@@ -1,5 +1,6 @@
 //! `jaga bench`: parts of the pipeline, measured here.
 
+mod engine;
 mod faces;
 
 use std::io::Write;
@@ -26,6 +27,7 @@ pub(super) fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
     match &args.part {
+        BenchPart::Engine(args) => engine::run(config, args, out),
         BenchPart::Faces(args) => faces::run(config, args, out),
         BenchPart::Decode {
             file,

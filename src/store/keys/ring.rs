@@ -86,7 +86,8 @@ impl KeyRing {
         Some(Holder { id, role })
     }
 
-    /// Reads the files again if they changed since they were read; `true` when they did. On an
+    /// Reads the files again if they changed since they were read; `true` when other keys are
+    /// accepted now, which a note of their last use doesn't make. On an
     /// error, and when they are gone, the keys stay what they were: it is tried again each time, as
     /// the cause may have been a passing one, and told once.
     pub fn refresh(&self) -> Result<bool, KeysError> {
@@ -98,9 +99,10 @@ impl KeyRing {
         let mut state = self.state();
         match read {
             Ok((secret, keys)) => {
+                let others = state.secret != secret || state.keys != keys;
                 (state.secret, state.keys) = (secret, keys);
                 (state.seen, state.told) = (seen, None);
-                Ok(true)
+                Ok(others)
             }
             Err(_) if state.told == Some(seen) => Ok(false),
             Err(error) => {

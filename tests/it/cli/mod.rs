@@ -364,3 +364,34 @@ fn the_cost_of_faces_is_measured() {
     assert!(code == 1 && err.contains("no finder"), "{code} {err}");
     assert_eq!(command(&["--max-side", "31"]).0, 2);
 }
+
+#[test]
+fn the_engines_settings_are_measured_and_suggested() {
+    let Some(shell) = Shell::new() else { return };
+    let grid = "bench engine --sessions 1,2 --threads 1 --batch 1,4 --inputs 40";
+    let (code, out, err) = shell.run(&grid.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let lines: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [points @ .., last] = lines.as_slice() else {
+        panic!("{out}")
+    };
+    assert_eq!(points.len(), 4);
+    for point in points {
+        let batch = point["max_batch"].as_f64().unwrap();
+        let mean = point["mean_batch"].as_f64().unwrap();
+        assert!((1.0..=batch).contains(&mean), "{point}");
+        assert!(point["inputs_per_s"].as_f64().unwrap() > 0.0, "{point}");
+    }
+    let suggested = &last["suggested"];
+    assert_eq!(last["model"], "tiny");
+    assert!(points.iter().any(|point| {
+        let same = |key| point[key] == suggested[key];
+        same("sessions") && same("intra_threads") && same("max_batch")
+    }));
+    assert_eq!(shell.run(&["bench", "engine", "--batch", "0"]).0, 2);
+    let (code, _, err) = shell.run(&["bench", "engine", "--model", "nobody"]);
+    assert!(code != 0 && err.contains("nobody"), "{code} {err}");
+}
