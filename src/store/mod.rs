@@ -9,4 +9,4 @@ mod stamp;
 pub use error::StoreError;
 pub use keys::{KeyRing, KeyStore, KeysError};
 pub use spool::{Spool, Upload};
-pub use stamp::Stamp;
+pub use stamp::{Followed, Stamp};

@@ -171,3 +171,17 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// Open descriptors of a process.
+pub(crate) fn descriptors(process: u32) -> usize {
+    let folder = format!("/proc/{process}/fd");
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+/// Resident memory of a process.
+pub(crate) fn resident_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let figure = line.unwrap().trim().trim_end_matches(" kB");
+    figure.parse().unwrap()
+}

@@ -19,12 +19,10 @@ use self::pair::Pair;
 use super::config::TlsConfig;
 use super::connections::stopped;
 use super::state::AppState;
-use crate::store::Stamp;
+use crate::store::{Followed, Stamp};
 
 /// How often changed files are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-type Stamps = [Option<Stamp>; 2];
 
 /// A certificate in use.
 pub(super) struct Tls {
@@ -35,10 +33,7 @@ pub(super) struct Tls {
 
 struct State {
     pair: Pair,
-    /// Of the files as they were read last.
-    seen: Stamps,
-    /// Of files that could not be used, and whose fault was told.
-    told: Option<Stamps>,
+    files: Followed<2>,
     expiry_told: bool,
 }
 
@@ -63,8 +58,7 @@ impl Tls {
             key: key.clone(),
             state: Mutex::new(State {
                 pair,
-                seen,
-                told: None,
+                files: Followed::new(seen),
                 expiry_told: false,
             }),
         }))
@@ -88,24 +82,17 @@ impl Tls {
     /// error the old pair stays: it is tried again each time, as one file may be written before the
     /// other, and told once.
     fn refresh(&self) -> Result<bool, TlsError> {
-        let seen = [&self.certificate, &self.key].map(|path| Stamp::at(path));
-        if self.state().seen == seen {
+        let now = [&self.certificate, &self.key].map(|path| Stamp::at(path));
+        if !self.state().files.changed(now) {
             return Ok(false);
         }
         let read = Pair::load(&self.certificate, &self.key, Timestamp::now());
         let mut state = self.state();
-        match read {
-            Ok(pair) => {
-                (state.pair, state.seen) = (pair, seen);
-                (state.told, state.expiry_told) = (None, false);
-                Ok(true)
-            }
-            Err(_) if state.told == Some(seen) => Ok(false),
-            Err(error) => {
-                state.told = Some(seen);
-                Err(error)
-            }
-        }
+        let Some(pair) = state.files.settle(now, read)? else {
+            return Ok(false);
+        };
+        (state.pair, state.expiry_told) = (pair, false);
+        Ok(true)
     }
 
     /// Whether the certificate in use has just run out.

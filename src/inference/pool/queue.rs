@@ -18,14 +18,6 @@ pub struct Batching {
     pub delay: Duration,
 }
 
-impl Batching {
-    /// Each entry alone, at once.
-    pub const NONE: Self = Self {
-        most: NonZeroUsize::MIN,
-        delay: Duration::ZERO,
-    };
-}
-
 /// The lines of one pool. Callers push and wait for a place without a thread; workers block.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
@@ -213,7 +205,7 @@ mod tests {
         assert_eq!(taken(&queue, batching(2, 0)), [1, 2]);
         assert_eq!(taken(&queue, batching(2, 0)), [3]);
         queue.close();
-        assert!(queue.take(Batching::NONE, |_| true).is_none());
+        assert!(queue.take(batching(1, 0), |_| true).is_none());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::error::KeysError;
 use super::token::Token;
 use super::{KeyStore, now};
 use crate::domain::role::Role;
-use crate::store::Stamp;
+use crate::store::{Followed, Stamp};
 
 /// Whose key was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +34,7 @@ pub struct KeyRing {
 struct State {
     secret: [u8; 32],
     keys: HashMap<String, (blake3::Hash, Role)>,
-    /// Of the files as they were read last.
-    seen: Stamps,
-    /// Of files that could not be read, and whose fault was told.
-    told: Option<Stamps>,
+    files: Followed<2>,
     used: HashMap<String, Timestamp>,
 }
 
@@ -51,8 +48,7 @@ impl KeyRing {
         let state = Mutex::new(State {
             secret,
             keys,
-            seen,
-            told: None,
+            files: Followed::new(seen),
             used: HashMap::new(),
         });
         Ok(Self { store, state })
@@ -91,25 +87,18 @@ impl KeyRing {
     /// error, and when they are gone, the keys stay what they were: it is tried again each time, as
     /// the cause may have been a passing one, and told once.
     pub fn refresh(&self) -> Result<bool, KeysError> {
-        let seen = stamps(&self.store);
-        if self.state().seen == seen {
+        let now = stamps(&self.store);
+        if !self.state().files.changed(now) {
             return Ok(false);
         }
-        let read = self.read_again(seen);
+        let read = self.read_again(now);
         let mut state = self.state();
-        match read {
-            Ok((secret, keys)) => {
-                let others = state.secret != secret || state.keys != keys;
-                (state.secret, state.keys) = (secret, keys);
-                (state.seen, state.told) = (seen, None);
-                Ok(others)
-            }
-            Err(_) if state.told == Some(seen) => Ok(false),
-            Err(error) => {
-                state.told = Some(seen);
-                Err(error)
-            }
-        }
+        let Some((secret, keys)) = state.files.settle(now, read)? else {
+            return Ok(false);
+        };
+        let others = state.secret != secret || state.keys != keys;
+        (state.secret, state.keys) = (secret, keys);
+        Ok(others)
     }
 
     fn read_again(&self, seen: Stamps) -> Result<([u8; 32], Keys), KeysError> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::inference::support::library;
-use crate::server::{eventually, tiny_model};
+use crate::server::{descriptors, eventually, resident_kib, tiny_model};
 
 /// Decoder children that wait while nothing is asked.
 pub(crate) const WARM: usize = 2;
@@ -115,10 +115,7 @@ impl Service {
 
     /// Resident memory.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-        let kib = line.unwrap().trim().trim_end_matches(" kB");
-        kib.parse::<u64>().unwrap() * 1024
+        resident_kib(self.id()) * 1024
     }
 
     /// Ids of the processes that it started and that aren't reaped.
@@ -139,7 +136,7 @@ impl Service {
         let count = |path: &Path| fs::read_dir(path).unwrap().count();
         let ready = self.get("/readyz").1;
         Holdings {
-            descriptors: count(Path::new(&format!("/proc/{}/fd", self.id()))),
+            descriptors: descriptors(self.id()),
             children: self.children().len(),
             spooled: count(&self.folder.path().join("data/spool")),
             inside: ready["requests_inside"].as_u64().unwrap_or(u64::MAX),

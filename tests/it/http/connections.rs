@@ -1,14 +1,12 @@
 //! Clients that are slow, silent or many.
 
-use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Stdio};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::cli::Shell;
-use crate::server::{Server, eventually};
+use super::process::Process;
+use crate::server::{Server, descriptors, eventually, resident_kib};
 
 pub(crate) const ALIVE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: jaga\r\n\r\n";
 
@@ -301,64 +299,11 @@ fn http_2_streams_that_are_reset_at_once_end_the_connection() {
     assert_eq!(server.get("/healthz").status(), 200);
 }
 
-/// A server in a process of its own, and its address.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(shell: &Shell, variables: &[(&str, &str)]) -> Self {
-        let mut command = shell.command(&["serve", "--listen", "127.0.0.1:0"]);
-        command.envs(variables.iter().copied());
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.env("NO_COLOR", "1").spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut address = None;
-        loop {
-            let mut line = String::new();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
-            if let Some((_, found)) = line.split_once("address=") {
-                address = found.trim().parse().ok();
-            }
-            if line.trim_end().ends_with(" ready") {
-                break;
-            }
-        }
-        // A log that nobody reads would fill its pipe and hold the server up.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self {
-            child,
-            address: address.unwrap(),
-        }
-    }
-
-    fn descriptors(&self) -> usize {
-        let folder = format!("/proc/{}/fd", self.child.id());
-        fs::read_dir(folder).unwrap().count()
-    }
-
-    fn resident_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-        let figure = line.unwrap().trim().trim_end_matches(" kB");
-        figure.parse().unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::KILL);
-        let _ = self.child.wait();
-    }
-}
-
 const ROUNDS: usize = 8;
 
 /// `JAGA_TEST_IDLE_CONNECTIONS` asks for more than the 1,000 of an ordinary run.
 #[test]
 fn thousands_of_idle_connections_leave_nothing_behind() {
-    let Some(shell) = Shell::new() else { return };
     let wanted = std::env::var("JAGA_TEST_IDLE_CONNECTIONS");
     let wanted: usize = wanted.map_or(1000, |count| count.parse().unwrap());
     let held = getrlimit(Resource::Nofile);
@@ -371,30 +316,29 @@ fn thousands_of_idle_connections_leave_nothing_behind() {
         .maximum
         .map_or(usize::MAX, |most| usize::try_from(most).unwrap());
     let count = wanted.min(most.saturating_sub(500));
-    let server = Process::start(
-        &shell,
-        &[
+    let server = Process::start(|command| {
+        command.envs([
             ("JAGA_SERVER__MAX_CONNECTIONS", "20000"),
             ("JAGA_SERVER__HEADER_TIMEOUT_S", "3600"),
             ("JAGA_SERVER__IDLE_TIMEOUT_S", "3600"),
-        ],
-    );
+        ]);
+    });
+    let Some(server) = server else { return };
+    let (descriptors, resident_kib) = (|| descriptors(server.id()), || resident_kib(server.id()));
     let mut probe = connect(server.address);
     assert!(ask(&mut probe, ALIVE).starts_with("HTTP/1.1 200 "));
-    let (descriptors, before) = (server.descriptors(), server.resident_kib());
+    let (open, before) = (descriptors(), resident_kib());
     for round in 0..ROUNDS {
         let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(server.address)).collect();
         for stream in idle.iter_mut().step_by(2) {
             assert!(ask(stream, ALIVE).starts_with("HTTP/1.1 200 "));
         }
-        eventually("all are open", || {
-            server.descriptors() >= descriptors + count
-        });
+        eventually("all are open", || descriptors() >= open + count);
         assert!(ask(&mut probe, ALIVE).starts_with("HTTP/1.1 200 "));
-        let with = server.resident_kib();
+        let with = resident_kib();
         drop(idle);
-        eventually("all are closed", || server.descriptors() <= descriptors);
-        let after = server.resident_kib();
+        eventually("all are closed", || descriptors() <= open);
+        let after = resident_kib();
         eprintln!(
             "round {round}: {count} connections, {before} KiB before, {with} with them, {after} after"
         );
