@@ -14,6 +14,7 @@ use crate::media::config::MediaConfig;
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
 use crate::telemetry::{LogConfig, TracesConfig};
+use crate::worker::JobsConfig;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// The data directory.
     pub data: StoreConfig,
+    /// Jobs.
+    pub jobs: JobsConfig,
     /// Logs.
     pub log: LogConfig,
     /// Traces.
@@ -118,6 +121,7 @@ impl Config {
         self.analysis.validate()?;
         self.server.validate()?;
         self.traces.validate()?;
+        self.jobs.validate()?;
         let limits = self.media.limits;
         let wrong = |key, expected, got: &dyn std::fmt::Display| {
             Err(ConfigError::Value {

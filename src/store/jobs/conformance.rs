@@ -78,7 +78,10 @@ async fn jobs_are_claimed_in_the_order_of_their_acceptance_and_once() {
     accepted(&store, &["b", "a"]).await;
     let first = claimed(&store, now, 100).await.unwrap();
     assert_eq!((first.id.as_str(), first.attempt), ("b", 1));
-    assert_eq!((first.status, first.started_ms), (JobStatus::Running, Some(5)));
+    assert_eq!(
+        (first.status, first.started_ms),
+        (JobStatus::Running, Some(5))
+    );
     assert_eq!(claimed(&store, now, 100).await.unwrap().id, "a");
     assert_eq!(claimed(&store, now, 100).await, None);
     let other = store.claim(Lane::Flagger, Step::Score, now, 100).await;
@@ -91,12 +94,20 @@ async fn a_result_its_report_and_its_message_come_together_and_once() {
     let store = bench.open().await;
     accepted(&store, &["a"]).await;
     let claim = claimed(&store, 1, 100).await.unwrap().claim();
-    assert!(store.end(&claim, Ending::Done(kept("r1")), 7).await.unwrap());
+    assert!(
+        store
+            .end(&claim, Ending::Done(kept("r1")), 7)
+            .await
+            .unwrap()
+    );
     let again = store.end(&claim, Ending::Done(kept("r2")), 8).await;
     assert!(!again.unwrap());
     let job = store.job("a").await.unwrap().unwrap();
     assert_eq!(job.status, JobStatus::Done);
-    assert_eq!((job.report_id.as_deref(), job.finished_ms), (Some("r1"), Some(7)));
+    assert_eq!(
+        (job.report_id.as_deref(), job.finished_ms),
+        (Some("r1"), Some(7))
+    );
     assert_eq!(store.report("r1").await.unwrap(), Some(kept("r1")));
     assert_eq!(store.report("r2").await.unwrap(), None);
     let due = store.due(7, 10).await.unwrap();
@@ -111,8 +122,8 @@ async fn whoever_lost_the_lease_changes_nothing() {
     accepted(&store, &["a"]).await;
     let slow = claimed(&store, 1, 10).await.unwrap().claim();
     assert!(store.heartbeat(&slow, 20).await.unwrap());
-    assert_eq!(store.sweep(15, 3, "{}").await.unwrap(), (0, 0));
-    assert_eq!(store.sweep(21, 3, "{}").await.unwrap(), (1, 0));
+    assert_eq!(store.sweep(15, 15, 3, "{}").await.unwrap(), (0, 0));
+    assert_eq!(store.sweep(21, 21, 3, "{}").await.unwrap(), (1, 0));
     let quick = claimed(&store, 22, 40).await.unwrap().claim();
     assert_eq!(quick.attempt, 2);
     assert!(!store.heartbeat(&slow, 90).await.unwrap());
@@ -128,7 +139,12 @@ async fn whoever_lost_the_lease_changes_nothing() {
         assert!(!store.end(&slow, ending, 23).await.unwrap());
     }
     assert_eq!(store.report("slow").await.unwrap(), None);
-    assert!(store.end(&quick, Ending::Done(kept("quick")), 24).await.unwrap());
+    assert!(
+        store
+            .end(&quick, Ending::Done(kept("quick")), 24)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.due(100, 10).await.unwrap().len(), 1);
 }
 
@@ -141,13 +157,19 @@ async fn a_poison_job_fails_after_its_attempts() {
         let job = claimed(&store, attempt, attempt).await.unwrap();
         assert_eq!((job.id.as_str(), i64::from(job.attempt)), ("a", attempt));
         let want = if attempt < 3 { (1, 0) } else { (0, 1) };
-        let swept = store.sweep(attempt + 1, 3, "{\"code\":\"internal\"}").await;
+        let swept = store
+            .sweep(attempt + 1, attempt + 1, 3, "{\"code\":\"internal\"}")
+            .await;
         assert_eq!(swept.unwrap(), want);
     }
     let job = store.job("a").await.unwrap().unwrap();
     assert_eq!(job.status, JobStatus::Failed);
     assert_eq!(job.problem.as_deref(), Some("{\"code\":\"internal\"}"));
-    assert_eq!(store.due(100, 10).await.unwrap().len(), 1, "its owner is told");
+    assert_eq!(
+        store.due(100, 10).await.unwrap().len(),
+        1,
+        "its owner is told"
+    );
     assert_eq!(claimed(&store, 9, 20).await.unwrap().id, "b");
 }
 
@@ -164,7 +186,10 @@ async fn a_fault_that_can_pass_waits_and_a_job_given_back_has_not_been_tried() {
     assert!(store.end(&claim, again, 2).await.unwrap());
     assert_eq!(claimed(&store, 49, 100).await, None);
     let job = claimed(&store, 50, 100).await.unwrap();
-    assert_eq!((job.attempt, job.problem.as_deref()), (2, Some("{\"code\":\"x\"}")));
+    assert_eq!(
+        (job.attempt, job.problem.as_deref()),
+        (2, Some("{\"code\":\"x\"}"))
+    );
     let given_back = store.end(&job.claim(), Ending::GivenBack, 51).await;
     assert!(given_back.unwrap());
     assert_eq!(claimed(&store, 52, 100).await.unwrap().attempt, 2);
@@ -211,7 +236,10 @@ async fn a_cancelled_job_ends_once() {
     let claim = claimed(&store, 1, 100).await.unwrap().claim();
     for id in ["a", "b"] {
         let job = store.cancel(id, 5).await.unwrap().unwrap();
-        assert_eq!((job.status, job.finished_ms), (JobStatus::Cancelled, Some(5)));
+        assert_eq!(
+            (job.status, job.finished_ms),
+            (JobStatus::Cancelled, Some(5))
+        );
     }
     assert!(!store.heartbeat(&claim, 200).await.unwrap());
     assert!(!store.end(&claim, Ending::Done(kept("r")), 6).await.unwrap());
@@ -235,8 +263,17 @@ async fn the_same_request_is_the_same_job() {
         }),
         ..new(id)
     };
-    assert!(store.submit(with_key("a", "x", "f", 0), &ROOM, 1).await.unwrap().1);
-    let (job, is_new) = store.submit(with_key("b", "x", "f", 0), &ROOM, 2).await.unwrap();
+    assert!(
+        store
+            .submit(with_key("a", "x", "f", 0), &ROOM, 1)
+            .await
+            .unwrap()
+            .1
+    );
+    let (job, is_new) = store
+        .submit(with_key("b", "x", "f", 0), &ROOM, 2)
+        .await
+        .unwrap();
     assert_eq!((job.id.as_str(), is_new), ("a", false));
     let conflict = store.submit(with_key("c", "x", "g", 0), &ROOM, 2).await;
     assert!(matches!(conflict, Err(JobsError::IdempotencyConflict)));
@@ -257,7 +294,13 @@ async fn a_lane_has_its_limit() {
         store.submit(new(id), &room, 0).await.unwrap();
     }
     let full = store.submit(new("c"), &room, 0).await;
-    assert!(matches!(full, Err(JobsError::LaneFull { lane: Lane::Live, limit: 2 })));
+    assert!(matches!(
+        full,
+        Err(JobsError::LaneFull {
+            lane: Lane::Live,
+            limit: 2
+        })
+    ));
     let flag = NewJob {
         lane: Lane::Flagger,
         ..new("d")
@@ -272,7 +315,10 @@ async fn a_lane_has_its_limit() {
         oldest_ms: Some(0),
     };
     assert_eq!(depths.live, live);
-    assert_eq!((depths.flagger.queued, depths.flagger.oldest_ms), (1, Some(3)));
+    assert_eq!(
+        (depths.flagger.queued, depths.flagger.oldest_ms),
+        (1, Some(3))
+    );
     assert_eq!(depths.backfill, Depth::default());
 }
 
@@ -336,7 +382,7 @@ async fn what_was_accepted_is_there_after_another_start() {
     assert_eq!(status(&store, "a").await, JobStatus::Done);
     assert_eq!(status(&store, "b").await, JobStatus::Running);
     // Whatever ran belongs to a server that is gone.
-    assert_eq!(store.sweep(Millis::MAX, 3, "{}").await.unwrap(), (1, 0));
+    assert_eq!(store.sweep(Millis::MAX, 4, 3, "{}").await.unwrap(), (1, 0));
     assert_eq!(store.unfinished().await.unwrap(), ["b"]);
 }
 

@@ -53,10 +53,11 @@ pub trait JobStore: Debug + Send + Sync {
     /// Ends an attempt; `false`, and nothing is changed, when it is no longer the claim's.
     async fn end(&self, claim: &Claim, ending: Ending, now: Millis) -> Result<bool, JobsError>;
 
-    /// Queues jobs again whose lease ran out before `now`; those that have had `attempts` attempts
-    /// fail with `problem` (JSON). Returns how many of each.
+    /// Queues jobs again whose lease ran out before `expired`; those that have had `attempts`
+    /// attempts fail `now` with `problem` (JSON). Returns how many of each.
     async fn sweep(
         &self,
+        expired: Millis,
         now: Millis,
         attempts: u32,
         problem: &str,

@@ -181,19 +181,21 @@ impl JobStore for SqliteJobs {
 
     async fn sweep(
         &self,
+        expired: Millis,
         now: Millis,
         attempts: u32,
         problem: &str,
     ) -> Result<(u64, u64), JobsError> {
         let mut transaction = self.begin().await?;
         let failed: Vec<String> = sqlx::query_scalar(
-            "UPDATE jobs SET status = 'failed', finished_ms = ?1, problem = ?3, \
+            "UPDATE jobs SET status = 'failed', finished_ms = ?4, problem = ?3, \
              lease_until_ms = NULL \
              WHERE status = 'running' AND lease_until_ms < ?1 AND attempt >= ?2 RETURNING id",
         )
-        .bind(now)
+        .bind(expired)
         .bind(attempts)
         .bind(problem)
+        .bind(now)
         .fetch_all(&mut *transaction)
         .await?;
         for id in &failed {
@@ -203,7 +205,7 @@ impl JobStore for SqliteJobs {
             "UPDATE jobs SET status = 'queued', lease_until_ms = NULL \
              WHERE status = 'running' AND lease_until_ms < ?1",
         )
-        .bind(now)
+        .bind(expired)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
