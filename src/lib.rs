@@ -4,9 +4,10 @@
 //!
 //! 1. [`domain`]: plain types and pure functions.
 //! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime), [`store`] (the
-//!    spool); they never see each other.
+//!    spool, keys, jobs and reports); they never see each other.
 //! 3. [`pipeline`]: a spooled file in, a report out.
-//! 4. [`http`] and [`cli`]: doors to the same pipeline.
+//! 4. [`worker`]: jobs from the store go through the pipeline.
+//! 5. [`http`] and [`cli`]: doors to the same pipeline.
 //!
 //! `docs/architecture.md` walks one request from door to door.
 #![forbid(unsafe_code)]

@@ -60,7 +60,7 @@ async fn lost(shop: &Shop, claim: &Claim) {
     let mut changes = shop.desk.changes();
     let every = shop.desk.config.lease() / 3;
     loop {
-        let changed = async {
+        let moved = async {
             loop {
                 match changes.recv().await {
                     Ok(id) if *id == *claim.id => return,
@@ -71,7 +71,7 @@ async fn lost(shop: &Shop, claim: &Claim) {
             }
         };
         // Whichever comes first.
-        let _ = tokio::time::timeout(every, changed).await;
+        let _ = tokio::time::timeout(every, moved).await;
         match shop.desk.store.heartbeat(claim, shop.lease_until()).await {
             Ok(true) => {}
             Ok(false) => return,

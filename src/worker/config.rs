@@ -87,7 +87,7 @@ impl JobsConfig {
             ("jobs.max_backoff_s", self.max_backoff_s),
             ("jobs.lease_s", self.lease_s),
         ] {
-            if !(value >= 0.1 && value <= 86_400.0) {
+            if !(0.1..=86_400.0).contains(&value) {
                 return wrong(key, "0.1..=86400", &value);
             }
         }

@@ -227,7 +227,7 @@ fn a_listener_hears_each_change_and_the_end() {
     assert!(before.all(|status| status == "running" || status == "queued"));
     // Whoever comes late hears the end.
     let late = events(server.get(&format!("/v1/jobs/{id}/events")));
-    assert_eq!(late, [last.clone()]);
+    assert_eq!(late, std::slice::from_ref(last));
     assert_eq!(server.get("/v1/jobs/01NONE/events").status(), 404);
 }
 

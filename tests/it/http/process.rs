@@ -20,7 +20,8 @@ pub(crate) struct Process {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
-    _folder: Option<TempDir>,
+    /// `None`: somebody else's.
+    folder: Option<TempDir>,
 }
 
 impl Process {
@@ -28,7 +29,7 @@ impl Process {
     pub(crate) fn start(change: impl FnOnce(&mut Command)) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Self::start_in(folder.path(), change)?;
-        process._folder = Some(folder);
+        process.folder = Some(folder);
         Some(process)
     }
 
@@ -66,7 +67,7 @@ impl Process {
             child,
             lines,
             reader: Some(reader),
-            _folder: None,
+            folder: None,
         };
         eventually("the log says ready", || !process.said("ready").is_empty());
         let listening = process.said("listening").remove(0);

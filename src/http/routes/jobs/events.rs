@@ -51,7 +51,7 @@ pub(in crate::http) async fn follow(
         desk,
         changes,
         id,
-        next: Next::Tell(job),
+        next: Next::Tell(Box::new(job)),
     };
     let events = futures_util::stream::unfold(listener, Listener::event);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
@@ -61,7 +61,7 @@ pub(in crate::http) async fn follow(
 type Told = (JobStatus, u32);
 
 enum Next {
-    Tell(Job),
+    Tell(Box<Job>),
     Wait(Told),
     End,
 }
@@ -77,7 +77,7 @@ struct Listener {
 impl Listener {
     async fn event(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         let job = match std::mem::replace(&mut self.next, Next::End) {
-            Next::Tell(job) => job,
+            Next::Tell(job) => *job,
             Next::Wait(told) => self.changed(told).await?,
             Next::End => return None,
         };
@@ -94,11 +94,10 @@ impl Listener {
         loop {
             match tokio::time::timeout(LOOK_EVERY, self.changes.recv()).await {
                 Ok(Ok(id)) if *id != *self.id => continue,
-                Ok(Ok(_) | Err(RecvError::Lagged(_))) => {}
                 Ok(Err(RecvError::Closed)) => return None,
                 Err(_) if self.state.pipeline().is_err() => return None,
-                // Nobody rings when the sweeper puts a job back.
-                Err(_) => {}
+                // After a while without a ring too: nobody rings when the sweeper puts a job back.
+                Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => {}
             }
             let job = self.desk.store().job(&self.id).await.ok()??;
             if (job.status, job.attempt) != told {

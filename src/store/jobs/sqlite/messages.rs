@@ -5,6 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use crate::store::jobs::{Delivery, JobsError, Message, Millis, Next};
 
 type MessageRow = (String, String, String, u32, Millis);
+type DeliveryRow = (String, Millis, i64, Option<u16>, Option<String>);
 
 fn message((id, job_id, url, tries, created_ms): MessageRow) -> Message {
     Message {
@@ -87,14 +88,14 @@ pub(super) async fn deliveries(
     pool: &SqlitePool,
     job_id: &str,
 ) -> Result<Vec<Delivery>, JobsError> {
-    let rows: Vec<(String, Millis, i64, Option<u16>, Option<String>)> = sqlx::query_as(
+    let rows: Vec<DeliveryRow> = sqlx::query_as(
         "SELECT message_id, at_ms, duration_ms, status, error FROM deliveries \
          WHERE job_id = ? ORDER BY seq",
     )
     .bind(job_id)
     .fetch_all(pool)
     .await?;
-    let delivery = |(message_id, at_ms, duration_ms, status, error)| Delivery {
+    let delivery = |(message_id, at_ms, duration_ms, status, error): DeliveryRow| Delivery {
         message_id,
         at_ms,
         duration_ms: u64::try_from(duration_ms).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Jobs and reports in one SQLite file.
+//! Jobs and reports in one file of `SQLite`.
 //!
 //! Write-ahead log with `synchronous = FULL`: a transaction that was committed is on disk. One
 //! connection writes, so that statements never wait for each other's locks; others read.
