@@ -11,6 +11,7 @@ use crate::domain::lanes::Lane;
 use crate::http::config::{LimitsConfig, ServerConfig};
 use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
+use crate::outbound::config::FetchConfig;
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
 use crate::telemetry::{LogConfig, TracesConfig};
@@ -35,6 +36,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// The data directory.
     pub data: StoreConfig,
+    /// Videos by URL.
+    pub fetch: FetchConfig,
     /// Logs.
     pub log: LogConfig,
     /// Traces.
@@ -118,6 +121,7 @@ impl Config {
         self.analysis.validate()?;
         self.server.validate()?;
         self.traces.validate()?;
+        self.fetch.validate()?;
         let limits = self.media.limits;
         let wrong = |key, expected, got: &dyn std::fmt::Display| {
             Err(ConfigError::Value {
@@ -193,6 +197,9 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("runtime.providers")
         .with_list_parse_key("policy.files")
         .with_list_parse_key("server.trusted_proxies")
+        .with_list_parse_key("fetch.hosts")
+        .with_list_parse_key("fetch.ports")
+        .with_list_parse_key("fetch.allow_addresses")
         .source(Some(variables))
 }
 

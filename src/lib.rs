@@ -4,7 +4,7 @@
 //!
 //! 1. [`domain`]: plain types and pure functions.
 //! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime), [`store`] (the
-//!    spool); they never see each other.
+//!    spool), [`outbound`] (videos by URL, callbacks); they never see each other.
 //! 3. [`pipeline`]: a spooled file in, a report out.
 //! 4. [`http`] and [`cli`]: doors to the same pipeline.
 //!
@@ -17,6 +17,7 @@ pub mod domain;
 pub mod http;
 pub mod inference;
 pub mod media;
+pub mod outbound;
 pub mod pipeline;
 pub mod store;
 pub mod telemetry;
