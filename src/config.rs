@@ -11,6 +11,7 @@ use crate::domain::lanes::Lane;
 use crate::http::config::{LimitsConfig, ServerConfig};
 use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
+use crate::outbound::config::FetchConfig;
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
 use crate::telemetry::{LogConfig, TracesConfig};
@@ -38,6 +39,8 @@ pub struct Config {
     pub data: StoreConfig,
     /// Jobs.
     pub jobs: JobsConfig,
+    /// Videos by URL.
+    pub fetch: FetchConfig,
     /// Logs.
     pub log: LogConfig,
     /// Traces.
@@ -122,6 +125,7 @@ impl Config {
         self.server.validate()?;
         self.traces.validate()?;
         self.jobs.validate()?;
+        self.fetch.validate()?;
         let limits = self.media.limits;
         let wrong = |key, expected, got: &dyn std::fmt::Display| {
             Err(ConfigError::Value {
@@ -197,6 +201,9 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("runtime.providers")
         .with_list_parse_key("policy.files")
         .with_list_parse_key("server.trusted_proxies")
+        .with_list_parse_key("fetch.hosts")
+        .with_list_parse_key("fetch.ports")
+        .with_list_parse_key("fetch.allow_addresses")
         .source(Some(variables))
 }
 

@@ -4,7 +4,7 @@
 //!
 //! 1. [`domain`]: plain types and pure functions.
 //! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime), [`store`] (the
-//!    spool, keys, jobs and reports); they never see each other.
+//!    spool, keys, jobs and reports), [`outbound`] (videos by URL); they never see each other.
 //! 3. [`pipeline`]: a spooled file in, a report out.
 //! 4. [`worker`]: jobs from the store go through the pipeline.
 //! 5. [`http`] and [`cli`]: doors to the same pipeline.
@@ -18,6 +18,7 @@ pub mod domain;
 pub mod http;
 pub mod inference;
 pub mod media;
+pub mod outbound;
 pub mod pipeline;
 pub mod store;
 pub mod telemetry;

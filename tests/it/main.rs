@@ -20,6 +20,7 @@ mod hostile;
 mod http;
 mod inference;
 mod media_files;
+mod outbound;
 mod providers;
 mod random;
 mod server;

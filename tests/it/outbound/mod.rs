@@ -1,0 +1,4 @@
+//! What goes out: real connections to real servers on this machine.
+
+mod fetch;
+mod site;
