@@ -6,8 +6,10 @@ use super::problem::Problem;
 use crate::domain::plan::{FramePlan, InvalidPlan};
 use crate::inference::InferenceError;
 use crate::media::MediaError;
+use crate::outbound::{OutboundError, OutboundErrorKind};
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::store::{JobsError, StoreError};
+use crate::worker::Fault;
 
 /// Seconds after which a caller that was turned away may try again.
 pub(super) const RETRY_AFTER_S: u32 = 5;
@@ -37,6 +39,7 @@ impl From<StoreError> for Problem {
 impl From<JobsError> for Problem {
     fn from(error: JobsError) -> Self {
         match error {
+            JobsError::File(error) => error.into(),
             JobsError::IdempotencyConflict => Self::new(
                 StatusCode::CONFLICT,
                 "idempotency_conflict",
@@ -65,8 +68,7 @@ impl From<JobsError> for Problem {
             | JobsError::Open { .. }
             | JobsError::Migrate { .. }
             | JobsError::Database(_)
-            | JobsError::Row { .. }
-            | JobsError::File(_) => {
+            | JobsError::Row { .. } => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "the job store failed");
                 Self::internal()
@@ -75,9 +77,48 @@ impl From<JobsError> for Problem {
     }
 }
 
-/// The problem of an analysis as it is kept with a job.
-pub(super) fn explain(error: AnalyzeError) -> String {
-    Problem::from(error).kept()
+impl From<OutboundError> for Problem {
+    fn from(error: OutboundError) -> Self {
+        match error.kind() {
+            OutboundErrorKind::Refused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "bad_url",
+                "The URL can't be fetched",
+                error.to_string(),
+            ),
+            OutboundErrorKind::TooLarge => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The file is too large",
+                error.to_string(),
+            ),
+            OutboundErrorKind::Transient | OutboundErrorKind::Permanent => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "fetch_failed",
+                "The file could not be fetched",
+                error.to_string(),
+            ),
+            OutboundErrorKind::Configuration => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "nothing can be fetched");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// The problem of an attempt as it is kept with a job.
+pub(super) fn explain(fault: Fault) -> String {
+    let problem: Problem = match fault {
+        Fault::Analysis(error) => error.into(),
+        Fault::Fetch(error) => error.into(),
+        Fault::Store(error) => error.into(),
+        Fault::Wishes(error) => {
+            tracing::error!(%error, "the store holds wishes that can't be read");
+            Problem::internal()
+        }
+    };
+    problem.kept()
 }
 
 /// The problem of a job whose attempts all died with the server or were never heard of again.
@@ -189,6 +230,7 @@ pub(super) fn of_submissions() -> Vec<(StatusCode, &'static str)> {
     let own = [
         (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
         (StatusCode::CONFLICT, "idempotency_conflict"),
+        (StatusCode::UNPROCESSABLE_ENTITY, "bad_url"),
     ];
     kinds.into_iter().chain(of_readiness()).chain(own).collect()
 }

@@ -16,9 +16,10 @@ use super::state::AppState;
 use super::tls::{Tls, TlsError};
 use crate::config::{Config, ConfigError};
 use crate::inference::registry::Selection;
+use crate::outbound::{Fetcher, OutboundError};
 use crate::pipeline::{AnalyzeError, Pipeline};
 use crate::store::{JobFiles, JobsError, KeysError, Spool, SqliteJobs, StoreError};
-use crate::worker::{Crew, Desk};
+use crate::worker::{Crew, Desk, Places, Tools};
 
 /// Why a server ended other than by its signal.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum ServeError {
     /// The job store can't be opened.
     #[error(transparent)]
     Jobs(#[from] JobsError),
+    /// What `[fetch]` names can't be used.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     /// The keys can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -80,13 +84,21 @@ pub async fn run(
     let serving = connections::serve(listener, state.clone(), tls, &limits, stopped);
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
-    let desk = open_desk(&config).await?;
+    let fetcher = Fetcher::open(&config.fetch, config.data.max_upload_bytes)?;
+    let fetcher = Arc::new(fetcher);
+    state.set_fetcher(Arc::clone(&fetcher));
+    let desk = open_desk(&config, state.spool().clone()).await?;
     state.set_desk(Arc::clone(&desk));
     let loading = tokio::task::spawn_blocking(move || load(&config));
     let crew = tokio::select! {
         loaded = loading => {
             let pipeline = Arc::new(loaded??);
-            let crew = Crew::start(&desk, &pipeline, error::explain, error::poison());
+            let tools = Tools {
+                pipeline: Arc::clone(&pipeline),
+                fetcher,
+                explain: error::explain,
+            };
+            let crew = Crew::start(&desk, tools, error::poison());
             state.set_pipeline(pipeline);
             tracing::info!("ready");
             crew
@@ -138,11 +150,13 @@ fn follow_files(
 }
 
 /// Opens the jobs of the data directory.
-async fn open_desk(config: &Config) -> Result<Arc<Desk>, JobsError> {
-    let store = SqliteJobs::open(&config.data.dir).await?;
-    let files = JobFiles::open(&config.data.dir)?;
-    let jobs = config.jobs.clone();
-    let desk = Desk::open(Arc::new(store), files, jobs, &error::poison()).await?;
+async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, JobsError> {
+    let places = Places {
+        store: Arc::new(SqliteJobs::open(&config.data.dir).await?),
+        files: JobFiles::open(&config.data.dir)?,
+        spool,
+    };
+    let desk = Desk::open(places, config.jobs.clone(), &error::poison()).await?;
     Ok(Arc::new(desk))
 }
 

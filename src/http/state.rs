@@ -9,6 +9,7 @@ use super::config::ServerConfig;
 use super::error;
 use super::pace::UploadPace;
 use super::problem::Problem;
+use crate::outbound::Fetcher;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
 use crate::telemetry::Metrics;
@@ -24,6 +25,7 @@ pub struct AppState {
 struct Shared {
     pipeline: OnceLock<Arc<Pipeline>>,
     desk: OnceLock<Arc<Desk>>,
+    fetcher: OnceLock<Arc<Fetcher>>,
     leaving: AtomicBool,
     draining: AtomicBool,
     spool: Spool,
@@ -45,6 +47,7 @@ impl AppState {
             shared: Arc::new(Shared {
                 pipeline: OnceLock::new(),
                 desk: OnceLock::new(),
+                fetcher: OnceLock::new(),
                 leaving: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 spool,
@@ -68,6 +71,18 @@ impl AppState {
         if self.shared.desk.set(desk).is_err() {
             tracing::warn!("a second job store was ignored");
         }
+    }
+
+    /// Lets the server take jobs by URL. Only the first fetcher counts.
+    pub fn set_fetcher(&self, fetcher: Arc<Fetcher>) {
+        if self.shared.fetcher.set(fetcher).is_err() {
+            tracing::warn!("a second fetcher was ignored");
+        }
+    }
+
+    /// The way to content behind URLs; `None` until it is set up.
+    pub fn fetcher(&self) -> Option<&Arc<Fetcher>> {
+        self.shared.fetcher.get()
     }
 
     /// Where jobs are taken; `None` until it is open.

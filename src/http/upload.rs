@@ -6,16 +6,12 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use futures_util::{Stream, StreamExt};
-use tokio::sync::mpsc;
 
 use super::error::{upload_timeout, upload_too_slow};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::pipeline::AnalyzeError;
-use crate::store::{StoreError, Upload};
-
-/// Pieces between the network and the disk.
-const PIECES_IN_FLIGHT: usize = 8;
+use crate::store::{Feed, StoreError, Upload};
 
 /// What a multipart form may have around its file, in bytes.
 const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
@@ -49,7 +45,7 @@ pub(super) async fn receive(state: &AppState, request: Request) -> Result<Upload
     })
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -106,14 +102,7 @@ async fn spool<E: std::error::Error>(
     declared: Option<u64>,
     pieces: impl Stream<Item = Result<Bytes, E>>,
 ) -> Result<Upload, Problem> {
-    let mut writer = state.spool().begin(declared)?;
-    let (sender, mut receiver) = mpsc::channel::<Bytes>(PIECES_IN_FLIGHT);
-    let written = tokio::task::spawn_blocking(move || {
-        while let Some(piece) = receiver.blocking_recv() {
-            writer.write(&piece)?;
-        }
-        Ok::<_, StoreError>(writer.finish())
-    });
+    let feed = Feed::new(state.spool().begin(declared)?);
     let mut pieces = std::pin::pin!(pieces);
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| {
@@ -121,11 +110,9 @@ async fn spool<E: std::error::Error>(
             Problem::bad_request("The request's body broke off.")
         })?;
         state.metrics().received(piece.len());
-        // A closed channel means that the writer failed; its own error says why.
-        if sender.send(piece).await.is_err() {
+        if !feed.push(piece).await {
             break;
         }
     }
-    drop(sender);
-    Ok(written.await.map_err(AnalyzeError::from)??)
+    Ok(feed.finish().await.map_err(AnalyzeError::from)??)
 }

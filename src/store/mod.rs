@@ -2,12 +2,14 @@
 
 pub mod config;
 pub mod error;
+mod feed;
 pub mod jobs;
 pub mod keys;
 pub mod spool;
 mod stamp;
 
 pub use error::StoreError;
+pub use feed::Feed;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
 pub use spool::{Spool, Upload};

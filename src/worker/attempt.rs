@@ -7,11 +7,11 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::crew::{Phase, Shop};
 use super::desk::{blocking, kept};
-use super::now;
-use crate::domain::job::backoff;
+use super::fault::Fault;
+use super::{fetching, now};
+use crate::domain::job::{Step, backoff};
 use crate::domain::report::Report;
-use crate::pipeline::{AnalyzeError, AnalyzeErrorKind, Options};
-use crate::store::StoreError;
+use crate::pipeline::Options;
 use crate::store::jobs::{Claim, Ending, Job, JobsError};
 
 /// Waits between tries to write an ending down.
@@ -31,6 +31,8 @@ pub(super) async fn run(shop: Shop, job: Job, seated: oneshot::Sender<()>) {
         shop.desk.changed(&job.id);
         if is_over {
             shop.desk.discard(&job.id).await;
+        } else {
+            shop.desk.ring(job.lane);
         }
     }
 }
@@ -83,37 +85,29 @@ async fn lost(shop: &Shop, claim: &Claim) {
     }
 }
 
+/// Does what the job needs next.
 async fn work(shop: &Shop, job: &Job, seated: oneshot::Sender<()>) -> Ending {
-    match report(shop, job, seated).await {
-        Ok(report) => match kept(&report, &job.owner, job.lane, job.created_ms) {
-            Ok(kept) => Ending::Done(kept),
-            Err(error) => failed(shop, job, Fault::Store(error)),
-        },
-        Err(fault) => failed(shop, job, fault),
-    }
+    let done = match job.step {
+        Step::Fetch => {
+            let downloads = Arc::clone(shop.downloads.at(job.lane));
+            let _place = downloads.acquire_owned().await;
+            // The lane may bring its next.
+            let _ = seated.send(());
+            fetching::fetch(shop, job).await
+        }
+        Step::Score => score(shop, job, seated).await,
+    };
+    done.unwrap_or_else(|fault| failed(shop, job, fault))
 }
 
-enum Fault {
-    Analysis(AnalyzeError),
-    Store(JobsError),
-    /// What the store holds of the caller's wishes can't be read.
-    Wishes(serde_json::Error),
-}
-
-impl From<AnalyzeError> for Fault {
-    fn from(error: AnalyzeError) -> Self {
-        Self::Analysis(error)
-    }
-}
-
-impl From<JobsError> for Fault {
-    fn from(error: JobsError) -> Self {
-        Self::Store(error)
-    }
+async fn score(shop: &Shop, job: &Job, seated: oneshot::Sender<()>) -> Result<Ending, Fault> {
+    let report = report(shop, job, seated).await?;
+    let kept = kept(&report, &job.owner, job.lane, job.created_ms)?;
+    Ok(Ending::Done(kept))
 }
 
 async fn report(shop: &Shop, job: &Job, seated: oneshot::Sender<()>) -> Result<Arc<Report>, Fault> {
-    let options: Options = serde_json::from_str(&job.wishes).map_err(Fault::Wishes)?;
+    let options: Options = serde_json::from_str(&job.wishes)?;
     let request = shop.pipeline.request(&options, job.lane)?;
     let (blake3, bytes) = job.file.clone().ok_or_else(|| JobsError::Row {
         what: "a job without content",
@@ -125,65 +119,29 @@ async fn report(shop: &Shop, job: &Job, seated: oneshot::Sender<()>) -> Result<A
         return Ok(known.report);
     }
     let permit = shop.pipeline.admission().place(job.lane).await;
-    // The lane may bring its next.
     let _ = seated.send(());
     Ok(shop.pipeline.analyze(upload, &request, permit).await?)
 }
 
 /// What becomes of a job after `fault`.
 fn failed(shop: &Shop, job: &Job, fault: Fault) -> Ending {
-    let (passes, error) = match fault {
-        Fault::Analysis(error) => (can_pass(error.kind()), error),
-        Fault::Store(error) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, job = job.id, "an attempt failed");
-            (true, internal("the job's content or report"))
-        }
-        Fault::Wishes(error) => {
-            tracing::error!(%error, job = job.id, "the store holds wishes that can't be read");
-            (false, internal("the job's wishes"))
-        }
-    };
     let config = &shop.desk.config;
-    let problem = (shop.explain)(error);
-    if !passes || job.attempt >= config.max_attempts {
+    let ends = !fault.can_pass() || job.attempt >= config.max_attempts;
+    let asked = match &fault {
+        Fault::Fetch(error) => error.retry_after(),
+        Fault::Analysis(_) | Fault::Store(_) | Fault::Wishes(_) => None,
+    };
+    let problem = (shop.explain)(fault);
+    if ends {
         return Ending::Failed(problem);
     }
-    let wait = backoff(
-        job.attempt,
-        Duration::from_secs_f64(config.backoff_s),
-        Duration::from_secs_f64(config.max_backoff_s),
-    );
+    let longest = Duration::from_secs_f64(config.max_backoff_s);
+    let first = Duration::from_secs_f64(config.backoff_s);
+    let wait = backoff(job.attempt, first, longest);
+    let wait = asked.map_or(wait, |asked| asked.min(longest).max(wait));
     let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     Ending::Again {
         problem,
         not_before_ms: now().saturating_add(wait),
-    }
-}
-
-/// A fault of the server's own; its details are in the log.
-fn internal(what: &'static str) -> AnalyzeError {
-    AnalyzeError::Store(StoreError::File {
-        action: "use",
-        path: what.into(),
-        source: std::io::Error::other("see the log"),
-    })
-}
-
-/// Whether a fault may be gone at the next attempt. What is wrong with the media stays wrong.
-fn can_pass(kind: AnalyzeErrorKind) -> bool {
-    use AnalyzeErrorKind as Kind;
-    match kind {
-        Kind::Internal | Kind::Deadline | Kind::Overloaded | Kind::Draining => true,
-        Kind::BadRequest
-        | Kind::NotFound
-        | Kind::TooLarge
-        | Kind::Empty
-        | Kind::Unsupported
-        | Kind::NoVideoStream
-        | Kind::Corrupt
-        | Kind::Limit
-        | Kind::UnknownModel
-        | Kind::Configuration => false,
     }
 }

@@ -3,19 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::attempt;
 use super::desk::{Desk, LOOK_EVERY};
+use super::fault::Fault;
 use super::now;
 use crate::domain::job::Step;
-use crate::domain::lanes::Lane;
-use crate::pipeline::{AnalyzeError, Pipeline};
+use crate::domain::lanes::{ByLane, Lane};
+use crate::outbound::Fetcher;
+use crate::pipeline::Pipeline;
 use crate::store::jobs::{Job, Millis};
 
-/// Makes the problem, as JSON, that a job's owner is shown.
-pub type Explain = fn(AnalyzeError) -> String;
+/// Makes the problem of a fault, as JSON, that a job's owner is shown.
+pub type Explain = fn(Fault) -> String;
+
+/// Downloads of one lane at the same time.
+const DOWNLOADS: usize = 4;
 
 /// How far a server is with ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +32,26 @@ pub(super) enum Phase {
     Over,
 }
 
+/// What a crew works with.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// Jobs as fast as the pipeline scores them.
+    pub pipeline: Arc<Pipeline>,
+    /// The way to content behind URLs.
+    pub fetcher: Arc<Fetcher>,
+    /// Makes problems.
+    pub explain: Explain,
+}
+
 /// What each attempt needs.
 #[derive(Debug, Clone)]
 pub(super) struct Shop {
     pub(super) desk: Arc<Desk>,
     pub(super) pipeline: Arc<Pipeline>,
+    pub(super) fetcher: Arc<Fetcher>,
     pub(super) explain: Explain,
+    /// By lane.
+    pub(super) downloads: ByLane<Arc<Semaphore>>,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
@@ -44,24 +63,22 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Starts to take jobs. `explain` makes problems; `poison` is that of a job whose attempts
-    /// all died.
-    pub fn start(
-        desk: &Arc<Desk>,
-        pipeline: &Arc<Pipeline>,
-        explain: Explain,
-        poison: String,
-    ) -> Self {
+    /// Starts to take jobs. `poison` is the problem of a job whose attempts all died.
+    pub fn start(desk: &Arc<Desk>, tools: Tools, poison: String) -> Self {
         let (phase, watched) = watch::channel(Phase::Working);
         let shop = Shop {
             desk: Arc::clone(desk),
-            pipeline: Arc::clone(pipeline),
-            explain,
+            pipeline: tools.pipeline,
+            fetcher: tools.fetcher,
+            explain: tools.explain,
+            downloads: ByLane::of(|_| Arc::new(Semaphore::new(DOWNLOADS))),
             phase: watched,
         };
         let mut tasks = JoinSet::new();
         for lane in Lane::ALL {
-            tasks.spawn(serve(shop.clone(), lane));
+            for step in [Step::Fetch, Step::Score] {
+                tasks.spawn(serve(shop.clone(), lane, step));
+            }
         }
         tasks.spawn(sweep(shop, poison));
         Self { phase, tasks }
@@ -105,9 +122,9 @@ impl Shop {
         now().saturating_add(i64::try_from(lease).unwrap_or(i64::MAX))
     }
 
-    async fn claim(&self, lane: Lane) -> Option<Job> {
+    async fn claim(&self, lane: Lane, step: Step) -> Option<Job> {
         let store = &self.desk.store;
-        let claimed = store.claim(lane, Step::Score, now(), self.lease_until());
+        let claimed = store.claim(lane, step, now(), self.lease_until());
         match claimed.await {
             Ok(job) => job,
             Err(error) => {
@@ -119,13 +136,16 @@ impl Shop {
     }
 }
 
-/// Takes the jobs of `lane`: one waits for a place to work, as many run as have one.
-async fn serve(shop: Shop, lane: Lane) {
+/// Takes the jobs of `lane` that need `step`: one waits for a place to work, as many run as have
+/// one.
+async fn serve(shop: Shop, lane: Lane, step: Step) {
     let mut attempts = JoinSet::new();
     while !shop.closes() {
         while attempts.try_join_next().is_some() {}
-        let Some(job) = shop.claim(lane).await else {
-            let bell = shop.desk.bells.at(lane).notified();
+        // Heard from now on, also while looking.
+        let mut bell = std::pin::pin!(shop.desk.bells.at(lane).notified());
+        bell.as_mut().enable();
+        let Some(job) = shop.claim(lane, step).await else {
             tokio::select! {
                 _ = tokio::time::timeout(LOOK_EVERY, bell) => {}
                 () = shop.reached(Phase::Ending) => {}

@@ -13,7 +13,7 @@ use crate::domain::report::Report;
 use crate::store::jobs::{
     Content, Idempotency, Job, JobFiles, JobStore, JobsError, KeptReport, Millis, NewJob,
 };
-use crate::store::{StoreError, Upload};
+use crate::store::{Spool, StoreError, Upload};
 
 /// Changes that a slow listener may be behind.
 const CHANGES: usize = 1024;
@@ -35,11 +35,23 @@ pub struct Order {
     pub idempotency_key: Option<String>,
 }
 
+/// Where a desk keeps things.
+#[derive(Debug)]
+pub struct Places {
+    /// Jobs and reports.
+    pub store: Arc<dyn JobStore>,
+    /// Content of jobs.
+    pub files: JobFiles,
+    /// Content on its way in.
+    pub spool: Spool,
+}
+
 /// Takes jobs and tells how they stand. Shared by the doors and the [`Crew`](super::Crew).
 #[derive(Debug)]
 pub struct Desk {
     pub(super) store: Arc<dyn JobStore>,
     pub(super) files: JobFiles,
+    pub(super) spool: Spool,
     pub(super) config: JobsConfig,
     /// Rung when a lane may have work.
     pub(super) bells: ByLane<Notify>,
@@ -50,12 +62,12 @@ pub struct Desk {
 impl Desk {
     /// A desk over `store`. What was running when the last server ended is queued again, and files
     /// that belong to no job are deleted.
-    pub async fn open(
-        store: Arc<dyn JobStore>,
-        files: JobFiles,
-        config: JobsConfig,
-        poison: &str,
-    ) -> Result<Self, JobsError> {
+    pub async fn open(places: Places, config: JobsConfig, poison: &str) -> Result<Self, JobsError> {
+        let Places {
+            store,
+            files,
+            spool,
+        } = places;
         // Nobody else uses the store: whoever holds a lease is gone.
         let (again, failed) = store
             .sweep(Millis::MAX, now(), config.max_attempts, poison)
@@ -72,6 +84,7 @@ impl Desk {
         Ok(Self {
             store,
             files,
+            spool,
             config,
             bells: ByLane::default(),
             changes: broadcast::channel(CHANGES).0,
@@ -100,6 +113,17 @@ impl Desk {
         submitted
     }
 
+    /// Accepts a job to fetch `url`, which the rules allow, and to score what it names.
+    pub async fn submit_url(
+        &self,
+        order: Order,
+        url: String,
+        fingerprint: String,
+    ) -> Result<(Job, bool), JobsError> {
+        let id = ulid::Ulid::generate().to_string();
+        self.take(id, order, Content::Url(url), fingerprint).await
+    }
+
     async fn take(
         &self,
         id: String,
@@ -126,8 +150,13 @@ impl Desk {
         };
         let capacity = self.config.capacity();
         let submitted = self.store.submit(job, &capacity, now).await?;
-        self.bells.at(submitted.0.lane).notify_one();
+        self.ring(submitted.0.lane);
         Ok(submitted)
+    }
+
+    /// Tells those who take the jobs of `lane` that there may be one. Who is busy looks afterwards.
+    pub(super) fn ring(&self, lane: Lane) {
+        self.bells.at(lane).notify_waiters();
     }
 
     /// Deletes the content of a job that no longer needs it. Where that fails, the next start does.

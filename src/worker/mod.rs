@@ -4,10 +4,13 @@ mod attempt;
 pub mod config;
 mod crew;
 mod desk;
+mod fault;
+mod fetching;
 
 pub use config::JobsConfig;
-pub use crew::{Crew, Explain};
-pub use desk::{Desk, Order};
+pub use crew::{Crew, Explain, Tools};
+pub use desk::{Desk, Order, Places};
+pub use fault::Fault;
 
 use jiff::Timestamp;
 

@@ -1,16 +1,18 @@
 //! Jobs: taken, scored, told of, and kept across a kill.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use jaga::config::Config;
 use jaga::domain::role::Role;
 use jaga::http::config::Auth;
 use jaga::store::KeyStore;
 use reqwest::blocking::{Client, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::drain::picture;
 use super::openapi::Described;
@@ -325,6 +327,136 @@ fn a_full_lane_turns_jobs_away_and_loses_nothing() {
     assert_eq!(files(server.data.path()), accepted);
     let backfill = submit(&server, "?lane=backfill", grey(9), None);
     assert_eq!(backfill.status(), 202, "another lane has room");
+}
+
+/// A web server that says `answers` one after the other, then the last one for ever, and its address.
+fn site(answers: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut head = BufReader::new(&stream).lines().map(Result::unwrap);
+            let _whole = head.find(String::is_empty);
+            let answer = &answers[number.min(answers.len() - 1)];
+            // The client may have seen enough.
+            let _ = stream.write_all(answer);
+        }
+    });
+    format!("http://{address}")
+}
+
+fn page(status: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// A server that may fetch from these sites.
+fn fetching(sites: &[String], change: impl FnOnce(&mut Config)) -> Option<Server> {
+    let port = |site: &String| site.rsplit(':').next().unwrap().parse().unwrap();
+    Server::start(|config| {
+        config.fetch.enabled = true;
+        config.fetch.ports = sites.iter().map(port).collect();
+        config.fetch.hosts = vec!["127.0.0.1".parse().unwrap()];
+        config.fetch.allow_http = true;
+        config.fetch.allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
+        config.jobs.backoff_s = 0.1;
+        change(config);
+    })
+}
+
+fn submit_json(server: &Server, json: &Value) -> Response {
+    let request = server.client.post(server.url("/v1/jobs"));
+    request.json(json).send().unwrap()
+}
+
+#[test]
+fn a_job_by_url_is_fetched_and_scored() {
+    // The first attempt meets a server that is down for the moment.
+    let site = site(vec![page("503 Down", b""), page("200 OK", &picture())]);
+    let Some(server) = fetching(std::slice::from_ref(&site), |_| {}) else {
+        return;
+    };
+    let wanted = json!({ "url": format!("{site}/a.png"), "frame_scores": true, "client_ref": "7" });
+    let accepted = submit_json(&server, &wanted);
+    assert_eq!(accepted.status(), 202);
+    let accepted = Described::new().check("post", "/v1/jobs", accepted);
+    let done = ended(&server, accepted["id"].as_str().unwrap());
+    assert_eq!(
+        (&done["status"], &done["client_ref"]),
+        (&"done".into(), &"7".into())
+    );
+    let (_, direct) = server.score_bytes("?frame_scores=true", picture());
+    assert_eq!(
+        done["report"]["receipt"]["report_blake3"],
+        direct["receipt"]["report_blake3"]
+    );
+    eventually("the upload is deleted", || files(server.data.path()) == 0);
+}
+
+#[test]
+fn what_can_not_be_fetched_fails_with_the_reason() {
+    let cases = [
+        (page("404 Gone", b""), "fetch_failed"),
+        (page("200 OK", b""), "empty_media"),
+        (page("200 OK", &[0; 1001]), "too_large"),
+        (
+            page("302 Found\r\nlocation: http://169.254.169.254/", b""),
+            "bad_url",
+        ),
+        (
+            page("200 OK", b"no video at all, as it seems to me"),
+            "unsupported_media",
+        ),
+    ];
+    let cases = cases.map(|(answer, code)| (site(vec![answer]), code));
+    let sites = cases.clone().map(|(site, _)| site);
+    let start = fetching(&sites, |config| config.data.max_upload_bytes = 1000);
+    let Some(server) = start else { return };
+    for (url, code) in cases {
+        let (_, accepted) = answer(submit_json(&server, &json!({ "url": url })));
+        let failed = ended(&server, accepted["id"].as_str().unwrap());
+        assert_eq!(failed["problem"]["code"], code, "{failed}");
+        assert_eq!(
+            (&failed["status"], &failed["attempts"]),
+            (&"failed".into(), &1.into())
+        );
+    }
+    assert_eq!(files(server.data.path()), 0);
+}
+
+#[test]
+fn urls_that_may_not_be_fetched_are_refused_at_once() {
+    let Some(server) = fetching(&[], |_| {}) else {
+        return;
+    };
+    for url in [
+        "https://example.org/a",
+        "http://10.0.0.1/",
+        "ftp://127.0.0.1/",
+        "no url",
+    ] {
+        let refused = submit_json(&server, &json!({ "url": url }));
+        let problem = Described::new().check("post", "/v1/jobs", refused);
+        assert_eq!(
+            (&problem["status"], &problem["code"]),
+            (&422.into(), &"bad_url".into()),
+            "{url}"
+        );
+    }
+    let form = json!({ "url": "http://127.0.0.1/", "cal": 1 });
+    assert_eq!(submit_json(&server, &form).status(), 400);
+    let Some(off) = Server::start(|_| {}) else {
+        return;
+    };
+    let (status, problem) = answer(submit_json(
+        &off,
+        &json!({ "url": "https://example.org/a" }),
+    ));
+    assert_eq!((status, problem["code"].as_str()), (422, Some("bad_url")));
 }
 
 #[test]

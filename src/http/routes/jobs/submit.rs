@@ -9,7 +9,7 @@ use serde::Serialize;
 use tracing::Instrument;
 use utoipa::ToSchema;
 
-use super::lane;
+use super::by_url::{self, ByUrl};
 use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
 use crate::domain::sampling::Strategy;
@@ -61,8 +61,8 @@ pub(in crate::http) struct Accepted {
         ("Idempotency-Key" = Option<String>, Header, description = "The caller's word for \"this request again\"; 1 to 255 visible characters"),
     ),
     request_body(
-        description = "The file itself, or a form with it",
-        content((String = "application/octet-stream"), (Form = "multipart/form-data"))
+        description = "The file itself, a form with it, or where it is",
+        content((String = "application/octet-stream"), (Form = "multipart/form-data"), (ByUrl = "application/json"))
     ),
     responses((status = 202, description = "The job", body = Accepted,
         headers(("Location" = String, description = "Where the job is shown"))))
@@ -74,29 +74,29 @@ pub(in crate::http) async fn submit(
 ) -> Result<Response, Problem> {
     let pipeline = state.pipeline()?;
     let desk = state.desk().ok_or_else(loading)?;
-    let query = request.uri().query().unwrap_or_default().to_owned();
-    let wishes = Wishes::read(&query, caller.lane)?;
-    // What can't be done is refused now and not when its turn comes.
-    pipeline.request(&wishes.options, wishes.lane)?;
     let idempotency_key = idempotency_key(request.headers())?;
-    let spooling = stage::spool();
-    let upload = upload::receive(&state, request)
-        .instrument(spooling)
-        .await?;
-    if upload.bytes == 0 {
-        return Err(AnalyzeError::from(MediaError::Empty).into());
-    }
-    let fingerprint = format!("{query}\n{}", upload.blake3);
-    let fingerprint = blake3::hash(fingerprint.as_bytes()).to_hex().to_string();
-    let order = Order {
-        owner: caller.owner.to_string(),
-        lane: wishes.lane,
-        wishes: serde_json::to_string(&wishes.options).map_err(|_| Problem::internal())?,
-        client_ref: wishes.client_ref,
-        callback_url: None,
-        idempotency_key,
+    let possible = |wishes: &Wishes| pipeline.request(&wishes.options, wishes.lane);
+    let (job, is_new) = if by_url::is_json(request.headers()) {
+        let (wishes, url, body) = by_url::read(&state, request, caller.lane).await?;
+        possible(&wishes)?;
+        let order = wishes.order(&caller, idempotency_key)?;
+        desk.submit_url(order, url, fingerprint(&[b"url", &body]))
+            .await?
+    } else {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let wishes = Wishes::read(&query, caller.lane)?;
+        // What can't be done is refused now and not when its turn comes.
+        possible(&wishes)?;
+        let spooling = stage::spool();
+        let upload = upload::receive(&state, request).instrument(spooling);
+        let upload = upload.await?;
+        if upload.bytes == 0 {
+            return Err(AnalyzeError::from(MediaError::Empty).into());
+        }
+        let order = wishes.order(&caller, idempotency_key)?;
+        let print = fingerprint(&[b"file", query.as_bytes(), upload.blake3.as_bytes()]);
+        desk.submit(order, upload, print).await?
     };
-    let (job, is_new) = desk.submit(order, upload, fingerprint).await?;
     let mut headers = vec![(LOCATION, format!("/v1/jobs/{}", job.id))];
     if !is_new {
         headers.push((REPLAYED, "true".to_owned()));
@@ -114,36 +114,59 @@ pub(in crate::http) async fn submit(
     Ok(response)
 }
 
-/// The query of a job.
+/// Hash of what makes a request what it is; the parts' lengths are part of it.
+fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// What a caller wants of a job besides its content.
 #[derive(Debug, Default, PartialEq)]
-struct Wishes {
+pub(super) struct Wishes {
     options: Options,
     lane: Lane,
     client_ref: Option<String>,
 }
 
 impl Wishes {
-    fn read(query: &str, own: Lane) -> Result<Self, Problem> {
-        let mut wishes = Self {
-            lane: own,
-            ..Self::default()
+    /// Checked. Nobody gets ahead of others by asking for it: `lane` is the key's `own`, or
+    /// backfill.
+    pub(super) fn new(
+        options: Options,
+        own: Lane,
+        lane: Option<Lane>,
+        client_ref: Option<String>,
+    ) -> Result<Self, Problem> {
+        let lane = lane.unwrap_or(own);
+        if lane != own && lane != Lane::Backfill {
+            return Err(unusable("lane", "the key's own or backfill"));
+        }
+        let is_long = |word: &String| {
+            word.chars().count() > LONGEST_WORD || word.chars().any(char::is_control)
         };
+        if client_ref.as_ref().is_some_and(is_long) {
+            return Err(unusable("client_ref", "at most 255 printable characters"));
+        }
+        Ok(Self {
+            options,
+            lane,
+            client_ref,
+        })
+    }
+
+    /// From the query of a request with an upload.
+    fn read(query: &str, own: Lane) -> Result<Self, Problem> {
+        let mut options = Options::default();
+        let (mut lane, mut client_ref) = (None, None);
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {
-                "lane" => {
-                    wishes.lane = lane(&value)?;
-                    // Nobody gets ahead of others by asking for it.
-                    if wishes.lane != own && wishes.lane != Lane::Backfill {
-                        return Err(unusable("lane", "the key's own or backfill"));
-                    }
-                }
-                "client_ref" => {
-                    if value.chars().count() > LONGEST_WORD || value.chars().any(char::is_control) {
-                        return Err(unusable("client_ref", "at most 255 printable characters"));
-                    }
-                    wishes.client_ref = Some(value.into_owned());
-                }
-                _ if options::read(&mut wishes.options, &key, &value)? => {}
+                "lane" => lane = Some(super::lane(&value)?),
+                "client_ref" => client_ref = Some(value.into_owned()),
+                _ if options::read(&mut options, &key, &value)? => {}
                 other => {
                     return Err(unknown(
                         other,
@@ -152,7 +175,18 @@ impl Wishes {
                 }
             }
         }
-        Ok(wishes)
+        Self::new(options, own, lane, client_ref)
+    }
+
+    fn order(self, caller: &Caller, idempotency_key: Option<String>) -> Result<Order, Problem> {
+        Ok(Order {
+            owner: caller.owner.to_string(),
+            lane: self.lane,
+            wishes: serde_json::to_string(&self.options).map_err(|_| Problem::internal())?,
+            client_ref: self.client_ref,
+            callback_url: None,
+            idempotency_key,
+        })
     }
 }
 
