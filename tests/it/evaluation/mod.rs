@@ -1,0 +1,3 @@
+//! Evaluation of models: metrics beside scikit-learn's, the command, the page.
+
+mod metrics;
