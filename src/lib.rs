@@ -6,7 +6,8 @@
 //! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime), [`store`] (the
 //!    spool); they never see each other.
 //! 3. [`pipeline`]: a spooled file in, a report out.
-//! 4. [`http`] and [`cli`]: doors to the same pipeline.
+//! 4. [`evaluation`]: labelled videos and scores in, metrics out.
+//! 5. [`http`] and [`cli`]: doors to the same pipeline.
 //!
 //! `docs/architecture.md` walks one request from door to door.
 #![forbid(unsafe_code)]
@@ -14,6 +15,7 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod evaluation;
 pub mod http;
 pub mod inference;
 pub mod media;
