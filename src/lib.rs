@@ -6,7 +6,8 @@
 //! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime), [`store`] (the
 //!    spool, keys, jobs and reports), [`outbound`] (videos by URL); they never see each other.
 //! 3. [`pipeline`]: a spooled file in, a report out.
-//! 4. [`worker`]: jobs from the store go through the pipeline.
+//! 4. [`worker`] (jobs from the store go through the pipeline) and [`evaluation`] (labelled videos
+//!    and scores in, metrics out).
 //! 5. [`http`] and [`cli`]: doors to the same pipeline.
 //!
 //! `docs/architecture.md` walks one request from door to door.
@@ -15,6 +16,7 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod evaluation;
 pub mod http;
 pub mod inference;
 pub mod media;

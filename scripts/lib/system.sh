@@ -12,6 +12,7 @@ missing_build_packages() {
 missing_test_packages() {
     command -v ffmpeg >/dev/null || echo ffmpeg
     command -v shellcheck >/dev/null || echo shellcheck
+    command -v chromium >/dev/null || echo chromium
 }
 
 has_clang() {

@@ -38,6 +38,8 @@ pub enum Command {
     Doctor,
     /// Measure parts of jaga on this machine.
     Bench(BenchArgs),
+    /// Tell how good models are on labelled videos.
+    Eval(EvalArgs),
 }
 
 /// `jaga serve`
@@ -118,6 +120,46 @@ pub enum Format {
     Json,
     /// One JSON object a line and file.
     Jsonl,
+}
+
+/// `jaga eval`
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// CSV table `path,label[,source][,method][,split]`; relative paths begin at its folder.
+    #[arg(
+        value_name = "MANIFEST.csv",
+        required_unless_present = "from",
+        conflicts_with = "from"
+    )]
+    pub manifest: Option<PathBuf>,
+    /// CSV table `path,label,score[,source][,method][,model]` of scores that exist already.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["models", "frames", "sampling", "split"])]
+    pub from: Option<PathBuf>,
+    /// Model to evaluate; can be given several times. The configured ones when absent.
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// Folder for metrics.json, scores.csv and what is kept for the next run. With --from and
+    /// without it, the metrics are printed as JSON.
+    #[arg(long, value_name = "DIR", required_unless_present = "from")]
+    pub out: Option<PathBuf>,
+    /// Rows of this split only.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// Scores of at least this are called synthetic.
+    #[arg(long, value_name = "SCORE", default_value_t = 0.5)]
+    pub threshold: f64,
+    /// Frames to look at, 1..=256.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub frames: Option<u32>,
+    /// How frames are chosen: `keyframe` or `uniform`.
+    #[arg(long, value_name = "HOW")]
+    pub sampling: Option<Strategy>,
+    /// Draws of the bootstrap.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    pub replicates: u32,
+    /// Seed of the draws.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
 }
 
 /// `jaga models`

@@ -3,6 +3,7 @@
 pub mod args;
 mod bench;
 mod doctor;
+mod eval;
 mod keys;
 mod models;
 mod output;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use self::args::{Cli, Command};
 use crate::config::{Config, ConfigError};
+use crate::evaluation::EvaluationError;
 use crate::inference::import::{ImportError, ImportErrorKind};
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::telemetry;
@@ -54,7 +56,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Doctor
-        | Command::Bench(_) => "warn",
+        | Command::Bench(_)
+        | Command::Eval(_) => "warn",
     };
     // Held until the command is done; then what is left of its traces is sent.
     let traces = match cli.command {
@@ -64,7 +67,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Doctor
-        | Command::Bench(_) => None,
+        | Command::Bench(_)
+        | Command::Eval(_) => None,
     };
     telemetry::init(&config.log, level, traces.as_ref())
         .map_err(|error| Misuse(error.to_string()))?;
@@ -76,6 +80,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Keys(args) => keys::run(&config, &args, out),
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
+        Command::Eval(args) => eval::run(config, &args, out),
     }
 }
 
@@ -88,6 +93,7 @@ fn is_configuration(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<Misuse>()
+            || cause.downcast_ref().is_some_and(EvaluationError::is_usage)
             || cause
                 .downcast_ref::<ImportError>()
                 .is_some_and(|error| error.kind() == ImportErrorKind::Usage)

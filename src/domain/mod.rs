@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod letterbox;
 mod luma;
 pub mod media;
+pub mod metrics;
 pub mod plan;
 pub mod policy;
 pub mod quality;

@@ -14,6 +14,7 @@ mod clips;
 mod decoder;
 mod deployment;
 mod documents;
+mod evaluation;
 mod faces;
 mod golden;
 mod hostile;

@@ -1,0 +1,162 @@
+//! `jaga eval`
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use comfy_table::Table;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::EvalArgs;
+use super::{Misuse, Outcome};
+use crate::config::Config;
+use crate::domain::metrics::{Metric, Rules};
+use crate::evaluation::{
+    Document, Manifest, Programs, Results, Scoring, document, page, read_scores, score,
+    write_frames, write_scores,
+};
+
+/// Scores, or reads scores, and writes what they are worth.
+pub(super) fn run(
+    config: Config,
+    args: &EvalArgs,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    let rules = Rules {
+        threshold: args.threshold,
+        replicates: args.replicates as usize,
+        seed: args.seed,
+        ..Rules::default()
+    };
+    let (results, table, programs) = match &args.from {
+        Some(path) => {
+            let (results, table) = read_scores(path)?;
+            (results, table, None)
+        }
+        None => from_models(config, args)?,
+    };
+    let document = document(&results, table, programs, &rules);
+    match &args.out {
+        Some(folder) => {
+            write(folder, &results, &document, args.from.is_none())?;
+            writeln!(out, "{}", summary(&document).trim_fmt())?;
+        }
+        None => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,
+    }
+    Ok(if document.failures.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    })
+}
+
+fn from_models(
+    config: Config,
+    args: &EvalArgs,
+) -> anyhow::Result<(Results, String, Option<Programs>)> {
+    let (Some(path), Some(folder)) = (&args.manifest, &args.out) else {
+        return Err(Misuse("MANIFEST.csv needs --out DIR; or give --from FILE".to_owned()).into());
+    };
+    let manifest = Manifest::read(path, args.split.as_deref())?;
+    let mut models = args.models.clone();
+    if models.is_empty() {
+        models.clone_from(&config.models.default);
+    }
+    let mut seen = std::collections::HashSet::new();
+    models.retain(|model| seen.insert(model.clone()));
+    let bar = progress(manifest.videos.len());
+    let scoring = Scoring {
+        config,
+        models: &models,
+        frames: args.frames,
+        sampling: args.sampling,
+        cache: &folder.join("cache"),
+    };
+    let (results, programs) = score(&manifest, scoring, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok((results, manifest.blake3, programs))
+}
+
+/// A bar on standard error; hidden when that is no terminal.
+fn progress(videos: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} videos, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(videos as u64).with_style(style)
+}
+
+/// The scores are written where this run made them; else they are the caller's own.
+fn write(
+    folder: &Path,
+    results: &Results,
+    document: &Document,
+    scored: bool,
+) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    if scored {
+        let (mut videos, mut frames) = (Vec::new(), Vec::new());
+        write_scores(results, &mut videos)?;
+        write_frames(results, &mut frames)?;
+        replace(&folder.join("scores.csv"), &videos)?;
+        replace(&folder.join("frames.csv"), &frames)?;
+    }
+    let mut json = serde_json::to_vec_pretty(document)?;
+    json.push(b'\n');
+    replace(&folder.join("metrics.json"), &json)?;
+    let page = page(document, results)?;
+    replace(&folder.join("report.html"), page.as_bytes())
+}
+
+/// Whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut file = tempfile::Builder::new()
+        .prefix(".jaga-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .with_context(|| path.display().to_string())?;
+    file.write_all(bytes)
+        .with_context(|| path.display().to_string())?;
+    file.persist(path)
+        .with_context(|| path.display().to_string())?;
+    Ok(())
+}
+
+fn summary(document: &Document) -> Table {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header([
+        "model",
+        "scored",
+        "roc_auc",
+        "average_precision",
+        "eer",
+        "tpr_at_fpr_0.01",
+    ]);
+    for (name, model) in &document.models {
+        let of = |metric: &str| shown(model.video.metrics.get(metric));
+        table.add_row([
+            name.clone(),
+            format!("{}/{}", model.video.counts.scored, model.video.counts.total),
+            of("roc_auc"),
+            of("average_precision"),
+            of("eer"),
+            of("tpr_at_fpr_0.01"),
+        ]);
+    }
+    table
+}
+
+/// A number with its interval, or why there is none.
+fn shown(metric: Option<&Metric>) -> String {
+    let Some(metric) = metric else {
+        return "-".to_owned();
+    };
+    match (metric.value, metric.low, metric.high, metric.reason) {
+        (Some(value), Some(low), Some(high), _) => format!("{value:.3} [{low:.3}, {high:.3}]"),
+        (Some(value), _, _, _) => format!("{value:.3}"),
+        (None, _, _, Some(reason)) => serde_json::to_string(&reason)
+            .map_or_else(|_| "-".to_owned(), |text| text.trim_matches('"').to_owned()),
+        (None, _, _, None) => "-".to_owned(),
+    }
+}

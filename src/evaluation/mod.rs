@@ -1,0 +1,19 @@
+//! How good models are on labelled videos: scores of the [`pipeline`](crate::pipeline), or of other
+//! tools, in; metrics, tables and a page out. `docs/evaluation.md` has definitions and file formats.
+
+mod cache;
+mod document;
+mod error;
+mod manifest;
+mod outcome;
+mod page;
+mod scoring;
+mod table;
+
+pub use document::{Document, Programs, SCHEMA, document};
+pub use error::EvaluationError;
+pub use manifest::{Manifest, Video};
+pub use outcome::{Column, Outcome, Provenance, Results};
+pub use page::page;
+pub use scoring::{Scoring, score};
+pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};

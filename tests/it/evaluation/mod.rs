@@ -1,0 +1,5 @@
+//! Evaluation of models: metrics beside scikit-learn's, the command, the page.
+
+mod command;
+mod metrics;
+mod page;
