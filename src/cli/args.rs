@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::region::Region;
 use crate::domain::role::Role;
 use crate::domain::sampling::Strategy;
 
@@ -92,6 +93,9 @@ pub struct ScoreArgs {
     /// Policy file that decides.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Where the video is shown, such as `id-jk`; rules of a policy can differ by it.
+    #[arg(long, value_name = "TAG")]
+    pub region: Option<Region>,
     /// Frames to look at, 1..=256.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub frames: Option<u32>,

@@ -19,6 +19,7 @@ pub mod media;
 pub mod plan;
 pub mod policy;
 pub mod quality;
+pub mod region;
 pub mod report;
 pub mod role;
 pub mod sampling;

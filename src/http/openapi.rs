@@ -10,6 +10,7 @@ use super::access;
 use super::error;
 use super::problem::Body;
 use super::routes;
+use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 
 /// What `#[derive]` collects from the handlers.
@@ -27,7 +28,7 @@ use crate::domain::sampling::Strategy;
         routes::metrics::show,
         routes::openapi::show,
     ),
-    components(schemas(Body, Strategy))
+    components(schemas(Body, Region, Strategy))
 )]
 struct Api;
 

@@ -141,6 +141,7 @@ impl Pipeline {
             policy,
             frame_scores: options.frame_scores,
             lane,
+            region: options.region.clone(),
         })
     }
 
@@ -255,7 +256,7 @@ impl Pipeline {
             quality: answer::quality(&evidence),
             faces: answer::faces(&evidence),
             questions: found.answers,
-            policy: request.policy.decide(&found.findings, request.lane, today),
+            policy: request.policy.decide(&found.findings, &request.case(today)),
             models,
             receipt: self.receipt(request)?,
             timings_ms: timings(upload, &seen.outputs, since_upload),

@@ -20,7 +20,7 @@ impl Policies {
     pub fn load(config: &PolicyConfig) -> Result<Self, AnalyzeError> {
         let built_in = Policy::parse(DEFAULT_POLICY).map_err(|source| AnalyzeError::Policy {
             path: "the built-in policy".into(),
-            source,
+            source: Box::new(source),
         })?;
         let mut by_name = BTreeMap::from([(built_in.name.clone(), Arc::new(built_in))]);
         for path in &config.files {
@@ -51,7 +51,7 @@ pub fn read(path: &Path) -> Result<Policy, AnalyzeError> {
     })?;
     Policy::parse(&text).map_err(|source| AnalyzeError::Policy {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     })
 }
 

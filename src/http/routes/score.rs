@@ -10,6 +10,7 @@ use crate::http::access::Caller;
 use tracing::Instrument;
 use utoipa::ToSchema;
 
+use crate::domain::region::Region;
 use crate::domain::report::Report;
 use crate::domain::sampling::Strategy;
 use crate::http::problem::Problem;
@@ -40,6 +41,7 @@ pub(in crate::http) struct Form {
         ("frames" = Option<u32>, Query, description = "Into how many slices the video is cut", minimum = 1, maximum = 256),
         ("sampling" = Option<Strategy>, Query, description = "How frames are chosen"),
         ("adaptive" = Option<bool>, Query, description = "Score no more frames than the verdict needs; the policy's choice when absent"),
+        ("region" = Option<Region>, Query, description = "Where the video is shown, such as `id-jk`; rules of a policy can differ by it"),
         ("frame_scores" = Option<bool>, Query, description = "Put every frame's score into the report"),
     ),
     request_body(
@@ -126,12 +128,17 @@ fn options(query: &str) -> Result<Options, Problem> {
                 let adaptive = value.parse().map_err(|_| unusable("true or false"))?;
                 options.adaptive = Some(adaptive);
             }
+            "region" => {
+                let expected =
+                    "a region such as id-jk: letters and digits, with single `-` between";
+                options.region = Some(value.parse().map_err(|_| unusable(expected))?);
+            }
             other => {
                 return Err(Problem::bad_request(format!("`{other}` is no option."))
                     .with("parameter", other)
                     .with(
                         "supported",
-                        "model, policy, frames, sampling, frame_scores, adaptive",
+                        "model, policy, frames, sampling, frame_scores, adaptive, region",
                     ));
             }
         }
@@ -146,7 +153,7 @@ mod tests {
     #[test]
     fn reads_every_option() {
         let got = options(
-            "model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true&adaptive=false",
+            "model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true&adaptive=false&region=ID-jk",
         )
         .unwrap();
         let want = Options {
@@ -156,6 +163,7 @@ mod tests {
             sampling: Some(Strategy::Uniform),
             frame_scores: true,
             adaptive: Some(false),
+            region: Some("id-jk".parse().unwrap()),
         };
         assert_eq!(got, want);
     }
@@ -169,6 +177,8 @@ mod tests {
             "sampling=all",
             "frame_scores=1",
             "adaptive=yes",
+            "region=",
+            "region=a%20b",
         ] {
             assert_eq!(options(bad).unwrap_err().code(), "bad_request", "{bad}");
         }
