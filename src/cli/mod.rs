@@ -6,6 +6,7 @@ mod doctor;
 mod keys;
 mod models;
 mod output;
+mod policy;
 mod score;
 mod serve;
 
@@ -53,6 +54,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Score(_)
         | Command::Models(_)
         | Command::Keys(_)
+        | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_) => "warn",
     };
@@ -63,6 +65,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Score(_)
         | Command::Models(_)
         | Command::Keys(_)
+        | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_) => None,
     };
@@ -74,6 +77,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Score(args) => score::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Keys(args) => keys::run(&config, &args, out),
+        Command::Policy(args) => policy::run(&args, out),
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
     }

@@ -23,6 +23,7 @@ use crate::domain::sampling::Strategy;
     paths(
         routes::score::score,
         routes::models::list,
+        routes::policies::list,
         routes::health::alive,
         routes::health::ready,
         routes::metrics::show,
@@ -75,7 +76,7 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let mut codes: BTreeMap<StatusCode, BTreeSet<&'static str>> = BTreeMap::new();
     let own = match path {
         "/v1/score" => error::of_analyses(),
-        "/v1/models" | "/readyz" => error::of_readiness().to_vec(),
+        "/v1/models" | "/v1/policies" | "/readyz" => error::of_readiness().to_vec(),
         _ => Vec::new(),
     };
     let guarded = (!access::is_open(path)).then(error::of_guarded_routes);

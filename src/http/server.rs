@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::connections;
+use super::policies;
 use super::state::AppState;
 use super::tls::{Tls, TlsError};
 use crate::config::{Config, ConfigError};
@@ -72,13 +73,15 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let keeper = follow_files(&state, tls.as_ref(), &stopped);
     let limits = config.server.clone();
-    let serving = connections::serve(listener, state.clone(), tls, &limits, stopped);
+    let serving = connections::serve(listener, state.clone(), tls, &limits, stopped.clone());
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
     let loading = tokio::task::spawn_blocking(move || load(&config));
     tokio::select! {
         loaded = loading => {
-            state.set_pipeline(Arc::new(loaded??));
+            let pipeline = Arc::new(loaded??);
+            state.set_pipeline(Arc::clone(&pipeline));
+            tokio::spawn(policies::follow(pipeline, state.clone(), stopped));
             tracing::info!("ready");
         }
         () = &mut serving => return Ok(()),
@@ -134,5 +137,6 @@ fn load(config: &Config) -> Result<Pipeline, AnalyzeError> {
     for name in pipeline.default_models() {
         pipeline.models().get(name)?;
     }
+    pipeline.require_answers()?;
     Ok(pipeline)
 }

@@ -26,7 +26,7 @@ impl Rights {
         match route {
             Some("/healthz" | "/readyz") => Self::Open,
             Some("/v1/score") => Self::Roles(SENDERS),
-            Some("/v1/models" | "/openapi.json") | None => Self::Roles(&Role::ALL),
+            Some("/v1/models" | "/v1/policies" | "/openapi.json") | None => Self::Roles(&Role::ALL),
             Some(_) => Self::Roles(ADMINS),
         }
     }

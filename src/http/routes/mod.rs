@@ -4,6 +4,7 @@ pub(super) mod health;
 pub(super) mod metrics;
 pub(super) mod models;
 pub(super) mod openapi;
+pub(super) mod policies;
 pub(super) mod score;
 
 use axum::Router;
@@ -30,6 +31,7 @@ fn routes() -> Router<AppState> {
             post(score::score).layer(DefaultBodyLimit::disable()),
         )
         .route("/v1/models", get(models::list))
+        .route("/v1/policies", get(policies::list))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
@@ -152,5 +154,6 @@ mod tests {
         assert!(headers.contains_key("retry-after"));
         assert_eq!(ask("POST", "/v1/score", None).await.0, 503);
         assert_eq!(ask("GET", "/v1/models", None).await.0, 503);
+        assert_eq!(ask("GET", "/v1/policies", None).await.0, 503);
     }
 }

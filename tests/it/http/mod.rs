@@ -10,6 +10,7 @@ mod logs;
 mod metrics;
 mod models;
 mod openapi;
+mod policies;
 mod problems;
 mod process;
 mod recall;
