@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
+use crate::domain::region::Region;
 use crate::domain::role::Role;
 use crate::domain::sampling::Strategy;
 
@@ -34,6 +36,8 @@ pub enum Command {
     Models(ModelsArgs),
     /// Make, list or revoke API keys.
     Keys(KeysArgs),
+    /// Try a policy on stored reports.
+    Policy(PolicyArgs),
     /// Check everything that a server needs; fails when something configured is unusable.
     Doctor,
     /// Measure parts of jaga on this machine.
@@ -82,6 +86,52 @@ pub enum KeysAction {
     },
 }
 
+/// `jaga policy`
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// What to do with the policy.
+    #[command(subcommand)]
+    pub action: PolicyAction,
+}
+
+/// Actions on policies.
+#[derive(Debug, Subcommand)]
+pub enum PolicyAction {
+    /// Decide stored reports anew, without looking at a video: how many go from which action to
+    /// which.
+    Test(PolicyTestArgs),
+}
+
+/// `jaga policy test`
+#[derive(Debug, Args)]
+pub struct PolicyTestArgs {
+    /// Policy file; it is checked first.
+    pub policy: PathBuf,
+    /// Files of reports, one JSON object a line or as `jaga score` prints them; `-` is standard
+    /// input.
+    #[arg(required = true)]
+    pub reports: Vec<PathBuf>,
+    /// Decide as if all reports were of this day, such as `2026-11-24`; each one's own when absent.
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<Date>,
+    /// A question that models answer; can be given several times. With it, one that the policy asks
+    /// and that isn't given is an error.
+    #[arg(long = "question", value_name = "NAME")]
+    pub questions: Vec<String>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = SheetFormat::Text)]
+    pub format: SheetFormat,
+}
+
+/// Form of a sheet of counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SheetFormat {
+    /// A table for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
 /// `jaga score`
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
@@ -94,6 +144,9 @@ pub struct ScoreArgs {
     /// Policy file that decides.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Where the video is shown, such as `id-jk`; rules of a policy can differ by it.
+    #[arg(long, value_name = "TAG")]
+    pub region: Option<Region>,
     /// Frames to look at, 1..=256.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub frames: Option<u32>,

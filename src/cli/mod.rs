@@ -7,6 +7,7 @@ mod eval;
 mod keys;
 mod models;
 mod output;
+mod policy;
 mod score;
 mod serve;
 
@@ -55,6 +56,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Score(_)
         | Command::Models(_)
         | Command::Keys(_)
+        | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_) => "warn",
@@ -66,6 +68,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Score(_)
         | Command::Models(_)
         | Command::Keys(_)
+        | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_) => None,
@@ -78,6 +81,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Score(args) => score::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Keys(args) => keys::run(&config, &args, out),
+        Command::Policy(args) => policy::run(&args, out),
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
         Command::Eval(args) => eval::run(config, &args, out),

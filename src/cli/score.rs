@@ -41,6 +41,7 @@ pub(super) fn run(
         sampling: args.sampling,
         frame_scores: args.frame_scores,
         adaptive: args.adaptive.then_some(true),
+        region: args.region.clone(),
     };
     let request = match policy {
         Some(policy) => pipeline.request_with_policy(&options, Lane::Live, Arc::new(policy))?,

@@ -1,6 +1,6 @@
 //! How much of what was wanted could be scored. No score without it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Whether a count is left out of a report.
@@ -11,7 +11,7 @@ pub(super) fn is_none(count: &u32) -> bool {
 
 /// Counts of frames, or of windows for a model that looks at time;
 /// `scored + left_out + spared + failed == planned` and `scored + left_out + spared ≤ decoded ≤ planned`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Coverage {
     /// Distinct frames that the sampling plan asked for.
     pub planned: u32,
@@ -22,7 +22,7 @@ pub struct Coverage {
     /// Frames that the model was not asked about: there is no face in them, or they are too poor.
     pub left_out: u32,
     /// Decoded frames that adaptive sampling found no need to score.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub spared: u32,
     /// Planned frames without a score for any other reason.
     pub failed: u32,

@@ -1,9 +1,10 @@
 //! Lanes: the queue classes of requests, and whose turn it is where they share something.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The queue class of a request; rules of a policy can differ by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// Trusted reporters.

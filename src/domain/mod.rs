@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod plan;
 pub mod policy;
 pub mod quality;
+pub mod region;
 pub mod report;
 pub mod role;
 pub mod sampling;

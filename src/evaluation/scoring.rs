@@ -84,6 +84,7 @@ fn options(scoring: &Scoring<'_>) -> Options {
         frame_scores: true,
         // All planned frames count, whatever a policy would be content with.
         adaptive: Some(false),
+        region: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod middleware;
 pub mod openapi;
 mod pace;
+mod policies;
 pub mod problem;
 mod routes;
 mod server;

@@ -10,6 +10,7 @@ use super::access;
 use super::error;
 use super::problem::Body;
 use super::routes;
+use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 
 /// What `#[derive]` collects from the handlers.
@@ -28,12 +29,13 @@ use crate::domain::sampling::Strategy;
         routes::jobs::events::follow,
         routes::reports::show,
         routes::models::list,
+        routes::policies::list,
         routes::health::alive,
         routes::health::ready,
         routes::metrics::show,
         routes::openapi::show,
     ),
-    components(schemas(Body, Strategy))
+    components(schemas(Body, Region, Strategy))
 )]
 struct Api;
 
@@ -86,7 +88,7 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
             own.push((StatusCode::NOT_FOUND, "not_found"));
             own
         }
-        "/v1/models" | "/readyz" => error::of_readiness().to_vec(),
+        "/v1/models" | "/v1/policies" | "/readyz" => error::of_readiness().to_vec(),
         _ => Vec::new(),
     };
     let guarded = (!access::is_open(path)).then(error::of_guarded_routes);

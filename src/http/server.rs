@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::access::Access;
 use super::connections;
 use super::error;
+use super::policies;
 use super::state::AppState;
 use super::tls::{Tls, TlsError};
 use crate::config::{Config, ConfigError};
@@ -81,7 +82,7 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let keeper = follow_files(&state, tls.as_ref(), &stopped);
     let limits = config.server.clone();
-    let serving = connections::serve(listener, state.clone(), tls, &limits, stopped);
+    let serving = connections::serve(listener, state.clone(), tls, &limits, stopped.clone());
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
     let fetcher = Fetcher::open(&config.fetch, config.data.max_upload_bytes)?;
@@ -99,7 +100,8 @@ pub async fn run(
                 explain: error::explain,
             };
             let crew = Crew::start(&desk, tools, error::poison());
-            state.set_pipeline(pipeline);
+            state.set_pipeline(Arc::clone(&pipeline));
+            tokio::spawn(policies::follow(pipeline, state.clone(), stopped));
             tracing::info!("ready");
             crew
         }
@@ -170,5 +172,6 @@ fn load(config: &Config) -> Result<Pipeline, AnalyzeError> {
     for name in pipeline.default_models() {
         pipeline.models().get(name)?;
     }
+    pipeline.require_answers()?;
     Ok(pipeline)
 }

@@ -100,6 +100,18 @@ impl Pipeline {
         &self.models
     }
 
+    /// The policies, which follow their files.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Refuses policies, now and later, with a question that none of the loaded models answers.
+    pub fn require_answers(&self) -> Result<(), AnalyzeError> {
+        let models = self.models.list();
+        let answered = models.map(|model| model.info().question.clone());
+        self.policies.require_answers(answered.collect())
+    }
+
     /// Models that score when a request names none.
     pub fn default_models(&self) -> &[String] {
         &self.default_models
@@ -141,6 +153,7 @@ impl Pipeline {
             policy,
             frame_scores: options.frame_scores,
             lane,
+            region: options.region.clone(),
         })
     }
 
@@ -255,7 +268,7 @@ impl Pipeline {
             quality: answer::quality(&evidence),
             faces: answer::faces(&evidence),
             questions: found.answers,
-            policy: request.policy.decide(&found.findings, request.lane, today),
+            policy: request.policy.decide(&found.findings, &request.case(today)),
             models,
             receipt: self.receipt(request)?,
             timings_ms: timings(upload, &seen.outputs, since_upload),

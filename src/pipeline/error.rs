@@ -54,7 +54,7 @@ pub enum AnalyzeError {
         path: PathBuf,
         /// Why not.
         #[source]
-        source: PolicyError,
+        source: Box<PolicyError>,
     },
     /// Two policies of one name.
     #[error("the policy {0:?} is there twice")]

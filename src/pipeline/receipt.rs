@@ -6,6 +6,7 @@ use super::config::{AnalysisConfig, FacesConfig};
 use super::request::Request;
 use crate::domain::lanes::Lane;
 use crate::domain::quality::Bounds;
+use crate::domain::region::Region;
 use crate::domain::report::Receipt;
 use crate::media::MediaLimits;
 
@@ -21,6 +22,9 @@ struct Settings<'a> {
     faces: &'a FacesConfig,
     media_limits: MediaLimits,
     lane: Lane,
+    /// Absent where the request names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a Region>,
     /// Absent where all planned frames are scored, as in receipts of before there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     adaptive: Option<bool>,
@@ -84,6 +88,7 @@ pub(super) fn receipt(
         faces: &config.faces,
         media_limits,
         lane: request.lane,
+        region: request.region.as_ref(),
         adaptive: request.adaptive.then_some(true),
     };
     let settings = serde_json::to_vec(&settings)?;

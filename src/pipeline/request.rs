@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::views::Views;
 use crate::domain::lanes::Lane;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Case, Policy};
+use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 use crate::inference::Model;
 
@@ -26,6 +28,8 @@ pub struct Options {
     pub frame_scores: bool,
     /// True to score no more frames than the verdict needs; the policy's choice when absent.
     pub adaptive: Option<bool>,
+    /// Where the video is shown; rules of a policy can differ by it.
+    pub region: Option<Region>,
 }
 
 /// A request whose models and policy exist and whose numbers are in range.
@@ -37,11 +41,21 @@ pub struct Request {
     pub(super) frame_scores: bool,
     pub(super) adaptive: bool,
     pub(super) lane: Lane,
+    pub(super) region: Option<Region>,
 }
 
 impl Request {
     /// The lane that it was made for.
     pub fn lane(&self) -> Lane {
         self.lane
+    }
+
+    /// As a policy sees it on the day `date`.
+    pub(super) fn case(&self, date: Date) -> Case {
+        Case {
+            lane: self.lane,
+            region: self.region.clone(),
+            date,
+        }
     }
 }

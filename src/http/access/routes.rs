@@ -28,7 +28,7 @@ impl Rights {
             Some("/v1/score" | "/v1/jobs" | "/v1/jobs/{id}" | "/v1/jobs/{id}/events") => {
                 Self::Roles(SENDERS)
             }
-            Some("/v1/models" | "/v1/reports/{id}" | "/openapi.json") | None => {
+            Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {
                 Self::Roles(&Role::ALL)
             }
             Some(_) => Self::Roles(ADMINS),

@@ -6,6 +6,7 @@ pub(super) mod metrics;
 pub(super) mod models;
 pub(super) mod openapi;
 pub(super) mod options;
+pub(super) mod policies;
 pub(super) mod reports;
 pub(super) mod score;
 
@@ -42,6 +43,7 @@ fn routes() -> Router<AppState> {
         .route("/v1/jobs/{id}/events", get(jobs::events::follow))
         .route("/v1/reports/{id}", get(reports::show))
         .route("/v1/models", get(models::list))
+        .route("/v1/policies", get(policies::list))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
@@ -164,5 +166,6 @@ mod tests {
         assert!(headers.contains_key("retry-after"));
         assert_eq!(ask("POST", "/v1/score", None).await.0, 503);
         assert_eq!(ask("GET", "/v1/models", None).await.0, 503);
+        assert_eq!(ask("GET", "/v1/policies", None).await.0, 503);
     }
 }

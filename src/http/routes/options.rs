@@ -4,7 +4,7 @@ use crate::http::problem::Problem;
 use crate::pipeline::Options;
 
 /// Keys of the query that are options of an analysis.
-const KNOWN: &str = "model, policy, frames, sampling, frame_scores, adaptive";
+const KNOWN: &str = "model, policy, frames, sampling, frame_scores, adaptive, region";
 
 /// Reads the query; an unknown key is an error, for it may be a misspelt one.
 pub(super) fn options(query: &str) -> Result<Options, Problem> {
@@ -37,6 +37,10 @@ pub(super) fn read(options: &mut Options, key: &str, value: &str) -> Result<bool
             let adaptive = value.parse().map_err(|_| unusable("true or false"))?;
             options.adaptive = Some(adaptive);
         }
+        "region" => {
+            let expected = "a region such as id-jk: letters and digits, with single `-` between";
+            options.region = Some(value.parse().map_err(|_| unusable(expected))?);
+        }
         _ => return Ok(false),
     }
     Ok(true)
@@ -62,7 +66,7 @@ mod tests {
     #[test]
     fn reads_every_option() {
         let got = options(
-            "model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true&adaptive=false",
+            "model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true&adaptive=false&region=ID-jk",
         )
         .unwrap();
         let want = Options {
@@ -72,6 +76,7 @@ mod tests {
             sampling: Some(Strategy::Uniform),
             frame_scores: true,
             adaptive: Some(false),
+            region: Some("id-jk".parse().unwrap()),
         };
         assert_eq!(got, want);
     }
@@ -85,6 +90,7 @@ mod tests {
             "sampling=all",
             "frame_scores=1",
             "adaptive=yes",
+            "region=id--jk",
         ] {
             assert_eq!(options(bad).unwrap_err().code(), "bad_request", "{bad}");
         }

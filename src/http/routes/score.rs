@@ -11,6 +11,7 @@ use tracing::Instrument;
 use utoipa::ToSchema;
 
 use super::options::options;
+use crate::domain::region::Region;
 use crate::domain::report::Report;
 use crate::domain::sampling::Strategy;
 use crate::http::access::Caller;
@@ -42,6 +43,7 @@ pub(in crate::http) struct Form {
         ("frames" = Option<u32>, Query, description = "Into how many slices the video is cut", minimum = 1, maximum = 256),
         ("sampling" = Option<Strategy>, Query, description = "How frames are chosen"),
         ("adaptive" = Option<bool>, Query, description = "Score no more frames than the verdict needs; the policy's choice when absent"),
+        ("region" = Option<Region>, Query, description = "Where the video is shown, such as `id-jk`; rules of a policy can differ by it"),
         ("frame_scores" = Option<bool>, Query, description = "Put every frame's score into the report"),
     ),
     request_body(

@@ -83,11 +83,8 @@ impl Questions {
             voted,
             reason: score.is_none().then(|| reason(voters, voted)),
         };
-        let decider = combined.and_then(|c| voters.get(c.decided_by?));
-        let finding = Finding {
-            score,
-            coverage: decider.map_or_else(|| least(voters), |(model, _)| covered(model)),
-        };
+        let parts: Vec<f64> = voters.iter().map(|(model, _)| covered(model)).collect();
+        let finding = Finding::of(combined, &ballots, &parts);
         // The worst question: by its verdict first, as scores of different models don't compare.
         let worse = (verdict.severity(), score.map(Probability::get))
             > (self.verdict.severity(), self.score.map(Probability::get));
@@ -106,15 +103,6 @@ fn reason(voters: &[Voter<'_>], voted: u32) -> NoAnswer {
     }
     let first = voters.first().and_then(|(model, _)| model.reason);
     first.unwrap_or(NoAnswer::LowCoverage)
-}
-
-/// The least of those who voted.
-fn least(voters: &[Voter<'_>]) -> f64 {
-    let voted = voters.iter().filter(|(model, _)| model.score.is_some());
-    let least = voted
-        .map(|(model, _)| covered(model))
-        .min_by(f64::total_cmp);
-    least.unwrap_or(0.0)
 }
 
 /// Part of the plan that a model has an answer on; of a face model a frame without a face is one.

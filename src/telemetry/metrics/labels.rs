@@ -27,7 +27,7 @@ pub(super) struct Refusal {
     pub(super) reason: &'static str,
 }
 
-/// Of a handshake, or of a new certificate.
+/// Of a handshake, or of a new certificate or policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Outcome {
     pub(super) outcome: &'static str,

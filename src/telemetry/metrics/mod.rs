@@ -133,6 +133,7 @@ pub struct Metrics {
     handshakes: Family<labels::Outcome, Counter>,
     reloads: Family<labels::Outcome, Counter>,
     expiry: Family<labels::None, Gauge>,
+    policy_reloads: Family<labels::Outcome, Counter>,
     upload_bytes: Counter,
     analyses: Family<labels::Analysis, Counter>,
     recalled: Family<labels::Lane, Counter>,
@@ -169,6 +170,7 @@ impl Default for Metrics {
             handshakes: Family::default(),
             reloads: Family::default(),
             expiry: Family::default(),
+            policy_reloads: Family::default(),
             upload_bytes: Counter::default(),
             analyses: Family::default(),
             recalled: Family::default(),
@@ -194,6 +196,7 @@ impl Metrics {
         add(registry, Name::TlsHandshakes, &self.handshakes);
         add(registry, Name::TlsReloads, &self.reloads);
         add(registry, Name::TlsCertificateExpiry, &self.expiry);
+        add(registry, Name::PolicyReloads, &self.policy_reloads);
         add(registry, Name::UploadBytes, &self.upload_bytes);
         add(registry, Name::Analyses, &self.analyses);
         add(registry, Name::ReportsRecalled, &self.recalled);
@@ -246,6 +249,13 @@ impl Metrics {
     pub fn certificate(&self, not_after: Timestamp) {
         let gauge = self.expiry.get_or_create(&labels::None {});
         gauge.set(not_after.as_second());
+    }
+
+    /// A policy's file has changed, and could be used or not.
+    pub fn policy_reloaded(&self, usable: bool) {
+        let outcome = if usable { "taken" } else { "refused" };
+        let labels = labels::Outcome { outcome };
+        self.policy_reloads.get_or_create(&labels).inc();
     }
 
     /// So many bytes of an upload arrived.

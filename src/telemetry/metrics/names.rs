@@ -15,6 +15,8 @@ pub enum Name {
     TlsReloads,
     /// When the certificate runs out.
     TlsCertificateExpiry,
+    /// New policies.
+    PolicyReloads,
     /// Bytes of bodies.
     UploadBytes,
     /// Analyses by outcome.
@@ -106,13 +108,14 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
         Self::Refused,
         Self::TlsHandshakes,
         Self::TlsReloads,
         Self::TlsCertificateExpiry,
+        Self::PolicyReloads,
         Self::UploadBytes,
         Self::Analyses,
         Self::ReportsRecalled,
@@ -189,6 +192,7 @@ impl Name {
             Self::TlsHandshakes => ("jaga_tls_handshakes", Counter, "Handshakes of TLS, by how they ended"),
             Self::TlsReloads => ("jaga_tls_reloads", Counter, "New certificates, by whether they could be used"),
             Self::TlsCertificateExpiry => ("jaga_tls_certificate_expiry_timestamp_seconds", Gauge, "When the certificate in use runs out, since 1970"),
+            Self::PolicyReloads => ("jaga_policy_reloads", Counter, "Changes of the policies' files, by whether they could be used"),
             Self::UploadBytes => ("jaga_upload_bytes", Counter, "Bytes of uploads that arrived, complete or not"),
             Self::Analyses => ("jaga_analyses", Counter, "Complete uploads that were analysed, by lane and verdict or problem code"),
             Self::ReportsRecalled => ("jaga_reports_recalled", Counter, "Complete uploads that got a report made before, by lane"),

@@ -11,6 +11,7 @@ mod logs;
 mod metrics;
 mod models;
 mod openapi;
+mod policies;
 mod problems;
 mod process;
 mod recall;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::lane;
 use super::submit::Wishes;
 use crate::domain::lanes::Lane;
+use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 use crate::http::error::{loading, upload_timeout};
 use crate::http::problem::Problem;
@@ -38,6 +39,8 @@ pub(in crate::http) struct ByUrl {
     adaptive: Option<bool>,
     /// Put every frame's score into the report.
     frame_scores: bool,
+    /// Where the video is shown.
+    region: Option<Region>,
     /// `backfill` for what has time.
     lane: Option<String>,
     /// The caller's own word for it.
@@ -83,6 +86,7 @@ pub(super) async fn read(
         sampling: form.sampling,
         frame_scores: form.frame_scores,
         adaptive: form.adaptive,
+        region: form.region,
     };
     let wishes = Wishes::new(options, own, lane, form.client_ref)?;
     Ok((wishes, url.into(), body.to_vec()))

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::by_url::{self, ByUrl};
 use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
+use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 use crate::http::access::Caller;
 use crate::http::error::loading;
@@ -56,6 +57,7 @@ pub(in crate::http) struct Accepted {
         ("sampling" = Option<Strategy>, Query, description = "How frames are chosen"),
         ("adaptive" = Option<bool>, Query, description = "Score no more frames than the verdict needs; the policy's choice when absent"),
         ("frame_scores" = Option<bool>, Query, description = "Put every frame's score into the report"),
+        ("region" = Option<Region>, Query, description = "Where the video is shown, such as `id-jk`; rules of a policy can differ by it"),
         ("lane" = Option<String>, Query, description = "`backfill` for what has time; the key's own lane when absent"),
         ("client_ref" = Option<String>, Query, description = "The caller's own word for it", max_length = 255),
         ("Idempotency-Key" = Option<String>, Header, description = "The caller's word for \"this request again\"; 1 to 255 visible characters"),
@@ -170,7 +172,7 @@ impl Wishes {
                 other => {
                     return Err(unknown(
                         other,
-                        "model, policy, frames, sampling, frame_scores, adaptive, lane, client_ref",
+                        "model, policy, frames, sampling, frame_scores, adaptive, region, lane, client_ref",
                     ));
                 }
             }
