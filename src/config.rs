@@ -15,6 +15,7 @@ use crate::outbound::config::{FetchConfig, WebhooksConfig};
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
 use crate::telemetry::{LogConfig, TracesConfig};
+use crate::worker::JobsConfig;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// The data directory.
     pub data: StoreConfig,
+    /// Jobs.
+    pub jobs: JobsConfig,
     /// Videos by URL.
     pub fetch: FetchConfig,
     /// Callbacks.
@@ -123,6 +126,7 @@ impl Config {
         self.analysis.validate()?;
         self.server.validate()?;
         self.traces.validate()?;
+        self.jobs.validate()?;
         self.fetch.validate()?;
         self.webhooks.validate()?;
         let limits = self.media.limits;

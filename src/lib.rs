@@ -4,9 +4,10 @@
 //!
 //! 1. [`domain`]: plain types and pure functions.
 //! 2. [`media`] (the decoder child), [`inference`] (model bundles, ONNX Runtime), [`store`] (the
-//!    spool), [`outbound`] (videos by URL, callbacks); they never see each other.
+//!    spool, keys, jobs and reports), [`outbound`] (videos by URL); they never see each other.
 //! 3. [`pipeline`]: a spooled file in, a report out.
-//! 4. [`http`] and [`cli`]: doors to the same pipeline.
+//! 4. [`worker`]: jobs from the store go through the pipeline.
+//! 5. [`http`] and [`cli`]: doors to the same pipeline.
 //!
 //! `docs/architecture.md` walks one request from door to door.
 #![forbid(unsafe_code)]
@@ -21,3 +22,4 @@ pub mod outbound;
 pub mod pipeline;
 pub mod store;
 pub mod telemetry;
+pub mod worker;

@@ -47,6 +47,7 @@ pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcom
                 ServeError::Start(error) => anyhow::Error::new(error).context("can't start"),
                 ServeError::Config(error) => error.into(),
                 error @ (ServeError::Data(_)
+                | ServeError::Jobs(_)
                 | ServeError::Keys(_)
                 | ServeError::Tls(_)
                 | ServeError::Io(_)

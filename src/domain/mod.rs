@@ -12,6 +12,7 @@ pub mod combination;
 pub mod coverage;
 pub mod face;
 pub mod frame;
+pub mod job;
 pub mod lanes;
 pub mod letterbox;
 mod luma;

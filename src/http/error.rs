@@ -7,7 +7,7 @@ use crate::domain::plan::{FramePlan, InvalidPlan};
 use crate::inference::InferenceError;
 use crate::media::MediaError;
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
-use crate::store::StoreError;
+use crate::store::{JobsError, StoreError};
 
 /// Seconds after which a caller that was turned away may try again.
 pub(super) const RETRY_AFTER_S: u32 = 5;
@@ -32,6 +32,67 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         AnalyzeError::from(error).into()
     }
+}
+
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        match error {
+            JobsError::IdempotencyConflict => Self::new(
+                StatusCode::CONFLICT,
+                "idempotency_conflict",
+                "The key belongs to another request",
+                "This Idempotency-Key was used for a request with another body or other options.",
+            ),
+            JobsError::LaneFull { lane, limit } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                "Too many jobs are waiting",
+                error.to_string(),
+            )
+            .with("lane", lane.name())
+            .with("allowed", limit)
+            .retry_after(RETRY_AFTER_S),
+            JobsError::SpaceFull { limit } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                "Too many jobs are waiting",
+                error.to_string(),
+            )
+            .with("limit", "jobs.max_bytes")
+            .with("allowed", limit)
+            .retry_after(RETRY_AFTER_S),
+            JobsError::InUse { .. }
+            | JobsError::Open { .. }
+            | JobsError::Migrate { .. }
+            | JobsError::Database(_)
+            | JobsError::Row { .. }
+            | JobsError::File(_) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the job store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// The problem of an analysis as it is kept with a job.
+pub(super) fn explain(error: AnalyzeError) -> String {
+    Problem::from(error).kept()
+}
+
+/// The problem of a job whose attempts all died with the server or were never heard of again.
+pub(super) fn poison() -> String {
+    Problem::internal().kept()
+}
+
+/// No job or report of this id that the caller may see.
+pub(super) fn nothing_of_this_id(what: &str) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "Not found",
+        format!("There is no {what} of this id."),
+    )
 }
 
 fn outline(kind: AnalyzeErrorKind) -> (StatusCode, &'static str) {
@@ -112,6 +173,24 @@ pub(super) fn of_analyses() -> Vec<(StatusCode, &'static str)> {
         .chain(of_readiness())
         .chain([late])
         .collect()
+}
+
+/// Statuses and codes that the submission of a job can end with.
+pub(super) fn of_submissions() -> Vec<(StatusCode, &'static str)> {
+    use AnalyzeErrorKind as Kind;
+    let kinds = [
+        Kind::BadRequest,
+        Kind::TooLarge,
+        Kind::Empty,
+        Kind::UnknownModel,
+        Kind::Overloaded,
+    ];
+    let kinds = kinds.map(|kind| (outline(kind).0, kind.code()));
+    let own = [
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::CONFLICT, "idempotency_conflict"),
+    ];
+    kinds.into_iter().chain(of_readiness()).chain(own).collect()
 }
 
 /// Statuses and codes of a route that needs the models.

@@ -21,6 +21,12 @@ use crate::domain::sampling::Strategy;
     ),
     paths(
         routes::score::score,
+        routes::jobs::list,
+        routes::jobs::submit::submit,
+        routes::jobs::show,
+        routes::jobs::cancel,
+        routes::jobs::events::follow,
+        routes::reports::show,
         routes::models::list,
         routes::health::alive,
         routes::health::ready,
@@ -74,6 +80,12 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let mut codes: BTreeMap<StatusCode, BTreeSet<&'static str>> = BTreeMap::new();
     let own = match path {
         "/v1/score" => error::of_analyses(),
+        "/v1/jobs" => error::of_submissions(),
+        path if path.ends_with("/{id}") || path.starts_with("/v1/jobs/") => {
+            let mut own = error::of_readiness().to_vec();
+            own.push((StatusCode::NOT_FOUND, "not_found"));
+            own
+        }
         "/v1/models" | "/readyz" => error::of_readiness().to_vec(),
         _ => Vec::new(),
     };

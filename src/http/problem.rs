@@ -105,6 +105,15 @@ impl Problem {
         serde_json::to_vec(&self.parts(request_id)).unwrap_or_default()
     }
 
+    /// As it is kept with a job, as JSON: the id of the request that reads it means nothing for it.
+    pub(super) fn kept(&self) -> String {
+        let mut kept = serde_json::to_value(self.parts("")).unwrap_or_default();
+        if let Some(members) = kept.as_object_mut() {
+            members.remove("request_id");
+        }
+        kept.to_string()
+    }
+
     fn parts<'a>(&'a self, request_id: &'a str) -> Body<'a> {
         Body {
             kind: format!("urn:jaga:problem:{}", self.code),

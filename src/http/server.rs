@@ -11,12 +11,14 @@ use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::connections;
+use super::error;
 use super::state::AppState;
 use super::tls::{Tls, TlsError};
 use crate::config::{Config, ConfigError};
 use crate::inference::registry::Selection;
 use crate::pipeline::{AnalyzeError, Pipeline};
-use crate::store::{KeysError, Spool, StoreError};
+use crate::store::{JobFiles, JobsError, KeysError, Spool, SqliteJobs, StoreError};
+use crate::worker::{Crew, Desk};
 
 /// Why a server ended other than by its signal.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum ServeError {
     /// The settings contradict each other.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The job store can't be opened.
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
     /// The keys can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -75,15 +80,20 @@ pub async fn run(
     let serving = connections::serve(listener, state.clone(), tls, &limits, stopped);
     let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
+    let desk = open_desk(&config).await?;
+    state.set_desk(Arc::clone(&desk));
     let loading = tokio::task::spawn_blocking(move || load(&config));
-    tokio::select! {
+    let crew = tokio::select! {
         loaded = loading => {
-            state.set_pipeline(Arc::new(loaded??));
+            let pipeline = Arc::new(loaded??);
+            let crew = Crew::start(&desk, &pipeline, error::explain, error::poison());
+            state.set_pipeline(pipeline);
             tracing::info!("ready");
+            crew
         }
         () = &mut serving => return Ok(()),
         () = &mut shutdown => return Ok(()),
-    }
+    };
     tokio::select! {
         () = &mut serving => return Ok(()),
         () = &mut shutdown => {}
@@ -102,7 +112,10 @@ pub async fn run(
     }
     state.drain();
     drop(stop);
-    if tokio::time::timeout(drain, serving).await.is_err() {
+    let served = tokio::time::timeout(drain, serving);
+    // What is queued stays queued; what runs may end, or is begun again by the next server.
+    let (served, ()) = tokio::join!(served, crew.finish(drain));
+    if served.is_err() {
         tracing::warn!("requests were still running when the time to drain was over");
     }
     // It writes down when keys were used.
@@ -122,6 +135,15 @@ fn follow_files(
     }
     let (state, stop) = (state.clone(), stop.clone());
     tokio::spawn(async move { state.access().follow(stop).await })
+}
+
+/// Opens the jobs of the data directory.
+async fn open_desk(config: &Config) -> Result<Arc<Desk>, JobsError> {
+    let store = SqliteJobs::open(&config.data.dir).await?;
+    let files = JobFiles::open(&config.data.dir)?;
+    let jobs = config.jobs.clone();
+    let desk = Desk::open(Arc::new(store), files, jobs, &error::poison()).await?;
+    Ok(Arc::new(desk))
 }
 
 /// Loads the configured models, the default ones among them.

@@ -12,6 +12,7 @@ use super::problem::Problem;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
 use crate::telemetry::Metrics;
+use crate::worker::Desk;
 
 /// Shared by all requests; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub struct AppState {
 #[derive(Debug)]
 struct Shared {
     pipeline: OnceLock<Arc<Pipeline>>,
+    desk: OnceLock<Arc<Desk>>,
     leaving: AtomicBool,
     draining: AtomicBool,
     spool: Spool,
@@ -42,6 +44,7 @@ impl AppState {
         Self {
             shared: Arc::new(Shared {
                 pipeline: OnceLock::new(),
+                desk: OnceLock::new(),
                 leaving: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 spool,
@@ -58,6 +61,18 @@ impl AppState {
         if self.shared.pipeline.set(pipeline).is_err() {
             tracing::warn!("a second pipeline was ignored");
         }
+    }
+
+    /// Lets the server take jobs. Only the first desk counts.
+    pub fn set_desk(&self, desk: Arc<Desk>) {
+        if self.shared.desk.set(desk).is_err() {
+            tracing::warn!("a second job store was ignored");
+        }
+    }
+
+    /// Where jobs are taken; `None` until it is open.
+    pub fn desk(&self) -> Option<&Arc<Desk>> {
+        self.shared.desk.get()
     }
 
     /// Says from now on that the server isn't ready; work is still taken.

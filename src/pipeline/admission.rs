@@ -27,7 +27,8 @@ pub struct Admission {
 #[derive(Debug)]
 pub struct Ticket {
     lane: Lane,
-    _room: OwnedSemaphorePermit,
+    /// `None` for work that waits elsewhere until there is a place.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// The right to analyse one upload now, until its deadline; passed to [`super::Pipeline::analyze`] and given back when
@@ -83,7 +84,10 @@ impl Admission {
     /// A place in the waiting room of `lane`, or at once an error.
     pub fn enter(&self, lane: Lane) -> Result<Ticket, AnalyzeError> {
         match Arc::clone(self.rooms.at(lane)).try_acquire_owned() {
-            Ok(room) => Ok(Ticket { lane, _room: room }),
+            Ok(room) => Ok(Ticket {
+                lane,
+                _room: Some(room),
+            }),
             Err(TryAcquireError::NoPermits) => Err(AnalyzeError::Overloaded { waiting: self.size }),
             Err(TryAcquireError::Closed) => Err(AnalyzeError::Draining),
         }
@@ -91,16 +95,33 @@ impl Admission {
 
     /// Waits for a place to work. The analysis' time starts now: its upload is complete.
     pub async fn work(&self, ticket: Ticket) -> Result<Permit, AnalyzeError> {
-        let limit_s = self.deadline_s;
-        let begin = Instant::now();
-        let at = begin + Duration::from_secs_f64(limit_s);
-        let deadline = Deadline { begin, at, limit_s };
-        let work = timeout_at(at, self.work.enter(ticket.lane)).await;
+        let deadline = self.deadline();
+        let work = timeout_at(deadline.at, self.work.enter(ticket.lane)).await;
         Ok(Permit {
             _work: work.map_err(|_| deadline.passed())?,
             ticket,
             deadline,
         })
+    }
+
+    /// Waits for a place to work, however long that takes: for work whose waiting room is not
+    /// here. Its time starts when it has the place.
+    pub async fn place(&self, lane: Lane) -> Permit {
+        let work = self.work.enter(lane).await;
+        Permit {
+            _work: work,
+            ticket: Ticket { lane, _room: None },
+            deadline: self.deadline(),
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        let begin = Instant::now();
+        Deadline {
+            begin,
+            at: begin + Duration::from_secs_f64(self.deadline_s),
+            limit_s: self.deadline_s,
+        }
     }
 
     /// Lets nobody in any more; those inside go on.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::views::Views;
 use crate::domain::lanes::Lane;
 use crate::domain::policy::Policy;
@@ -9,7 +11,8 @@ use crate::domain::sampling::Strategy;
 use crate::inference::Model;
 
 /// A caller's wishes; what is absent comes from the configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Names of models; empty for the default ones.
     pub models: Vec<String>,

@@ -25,6 +25,7 @@ use super::connections::{Peer, stopped};
 use super::error;
 use super::state::AppState;
 use crate::domain::lanes::Lane;
+use crate::domain::role::Role;
 use crate::store::{KeyRing, KeysError};
 use crate::telemetry::metrics::Refused;
 
@@ -43,10 +44,32 @@ pub(super) struct Access {
 }
 
 /// Who was let in, as handlers see it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// Where its uploads wait.
     pub(super) lane: Lane,
+    /// Id of its key; empty where none is asked for.
+    pub(super) owner: Arc<str>,
+    /// Whether it may see what others sent.
+    pub(super) sees_all: bool,
+}
+
+impl Default for Caller {
+    /// Whoever comes where no key is asked for.
+    fn default() -> Self {
+        Self {
+            lane: Lane::default(),
+            owner: Arc::from(""),
+            sees_all: true,
+        }
+    }
+}
+
+impl Caller {
+    /// Whether it may see what `owner` sent.
+    pub(super) fn may_see(&self, owner: &str) -> bool {
+        self.sees_all || *self.owner == *owner
+    }
 }
 
 enum Refusal {
@@ -150,6 +173,8 @@ impl Access {
         }
         Ok(Caller {
             lane: holder.role.lane(),
+            owner: Arc::from(&*holder.id),
+            sees_all: matches!(holder.role, Role::Reviewer | Role::Admin),
         })
     }
 

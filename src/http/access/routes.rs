@@ -25,8 +25,12 @@ impl Rights {
     pub(super) fn of(route: Option<&str>) -> Self {
         match route {
             Some("/healthz" | "/readyz") => Self::Open,
-            Some("/v1/score") => Self::Roles(SENDERS),
-            Some("/v1/models" | "/openapi.json") | None => Self::Roles(&Role::ALL),
+            Some("/v1/score" | "/v1/jobs" | "/v1/jobs/{id}" | "/v1/jobs/{id}/events") => {
+                Self::Roles(SENDERS)
+            }
+            Some("/v1/models" | "/v1/reports/{id}" | "/openapi.json") | None => {
+                Self::Roles(&Role::ALL)
+            }
             Some(_) => Self::Roles(ADMINS),
         }
     }

@@ -4,9 +4,13 @@ use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 
+use jiff::Timestamp;
+
+use crate::domain::lanes::ByLane;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::telemetry::metrics::MEDIA_TYPE;
+use crate::store::jobs::Depth;
+use crate::telemetry::metrics::{MEDIA_TYPE, Waiting};
 
 /// What is counted, for Prometheus.
 ///
@@ -22,9 +26,29 @@ pub(in crate::http) async fn show(
     State(state): State<AppState>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let status = state.loaded().map(|pipeline| pipeline.status());
+    let jobs = match state.desk() {
+        Some(desk) => Some(waiting(desk.store().depths().await?)),
+        None => None,
+    };
     let text = state
         .metrics()
-        .text(state.ready().is_ok(), status.as_ref())
+        .text(state.ready().is_ok(), status.as_ref(), jobs.as_ref())
         .map_err(|_| Problem::internal())?;
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], text))
+}
+
+fn waiting(depths: ByLane<Depth>) -> ByLane<Waiting> {
+    let now = Timestamp::now().as_millisecond();
+    ByLane::of(|lane| {
+        let depth = depths.at(lane);
+        let oldest_ms = depth
+            .oldest_ms
+            .map_or(0, |oldest| now.saturating_sub(oldest));
+        Waiting {
+            queued: depth.queued,
+            running: depth.running,
+            // A clock that was set back makes nobody wait less than no time.
+            oldest_s: oldest_ms.max(0) as f64 / 1000.0,
+        }
+    })
 }

@@ -1,9 +1,12 @@
 //! One module a resource.
 
 pub(super) mod health;
+pub(super) mod jobs;
 pub(super) mod metrics;
 pub(super) mod models;
 pub(super) mod openapi;
+pub(super) mod options;
+pub(super) mod reports;
 pub(super) mod score;
 
 use axum::Router;
@@ -29,6 +32,15 @@ fn routes() -> Router<AppState> {
             "/v1/score",
             post(score::score).layer(DefaultBodyLimit::disable()),
         )
+        .route(
+            "/v1/jobs",
+            get(jobs::list)
+                .post(jobs::submit::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/v1/jobs/{id}", get(jobs::show).delete(jobs::cancel))
+        .route("/v1/jobs/{id}/events", get(jobs::events::follow))
+        .route("/v1/reports/{id}", get(reports::show))
         .route("/v1/models", get(models::list))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -5,17 +5,19 @@ use axum::http::HeaderMap;
 use axum::http::header::{AGE, CACHE_CONTROL, HeaderName};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use jiff::Timestamp;
 
-use crate::http::access::Caller;
 use tracing::Instrument;
 use utoipa::ToSchema;
 
+use super::options::options;
 use crate::domain::report::Report;
 use crate::domain::sampling::Strategy;
+use crate::http::access::Caller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::upload;
-use crate::pipeline::{Options, stage};
+use crate::pipeline::stage;
 
 /// A form with the file.
 #[derive(ToSchema)]
@@ -53,6 +55,7 @@ pub(in crate::http) async fn score(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let asked = Timestamp::now();
     let pipeline = state.pipeline()?;
     let options = options(request.uri().query().unwrap_or_default())?;
     let resolved = pipeline.request(&options, caller.lane)?;
@@ -82,7 +85,17 @@ pub(in crate::http) async fn score(
     let analyzed = analyzed.await;
     let outcome = analyzed.as_deref();
     state.metrics().analyzed(resolved.lane(), outcome);
-    Ok(Json(&*analyzed?).into_response())
+    let report = analyzed?;
+    if let Some(desk) = state.desk() {
+        let kept = desk.keep(
+            &report,
+            &caller.owner,
+            resolved.lane(),
+            asked.as_millisecond(),
+        );
+        kept.await?;
+    }
+    Ok(Json(&*report).into_response())
 }
 
 /// Which cache answered, RFC 9211.
@@ -100,77 +113,4 @@ fn asks_afresh(headers: &HeaderMap) -> bool {
                 .iter()
                 .any(|wanted| word.eq_ignore_ascii_case(wanted))
         })
-}
-
-/// Reads the query; an unknown key is an error, for it may be a misspelt one.
-fn options(query: &str) -> Result<Options, Problem> {
-    let mut options = Options::default();
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        let unusable = |expected: &str| {
-            Problem::bad_request(format!("`{key}` must be {expected}.")).with("parameter", &*key)
-        };
-        match &*key {
-            "model" => options.models.push(value.into_owned()),
-            "policy" => options.policy = Some(value.into_owned()),
-            "frames" => {
-                options.frames = Some(value.parse().map_err(|_| unusable("a whole number"))?);
-            }
-            "sampling" => {
-                let strategy = value.parse().map_err(|_| unusable("keyframe or uniform"))?;
-                options.sampling = Some(strategy);
-            }
-            "frame_scores" => {
-                options.frame_scores = value.parse().map_err(|_| unusable("true or false"))?;
-            }
-            "adaptive" => {
-                let adaptive = value.parse().map_err(|_| unusable("true or false"))?;
-                options.adaptive = Some(adaptive);
-            }
-            other => {
-                return Err(Problem::bad_request(format!("`{other}` is no option."))
-                    .with("parameter", other)
-                    .with(
-                        "supported",
-                        "model, policy, frames, sampling, frame_scores, adaptive",
-                    ));
-            }
-        }
-    }
-    Ok(options)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_every_option() {
-        let got = options(
-            "model=a&model=b&policy=p&frames=4&sampling=uniform&frame_scores=true&adaptive=false",
-        )
-        .unwrap();
-        let want = Options {
-            models: vec!["a".to_owned(), "b".to_owned()],
-            policy: Some("p".to_owned()),
-            frames: Some(4),
-            sampling: Some(Strategy::Uniform),
-            frame_scores: true,
-            adaptive: Some(false),
-        };
-        assert_eq!(got, want);
-    }
-
-    #[test]
-    fn refuses_what_it_does_not_know() {
-        for bad in [
-            "frame=4",
-            "frames=x",
-            "frames=-1",
-            "sampling=all",
-            "frame_scores=1",
-            "adaptive=yes",
-        ] {
-            assert_eq!(options(bad).unwrap_err().code(), "bad_request", "{bad}");
-        }
-    }
 }

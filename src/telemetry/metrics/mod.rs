@@ -20,11 +20,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use crate::domain::lanes::Lane;
+use crate::domain::lanes::{ByLane, Lane};
 use crate::domain::report::{FacesReport, ModelReport, Report, Timings};
 use crate::pipeline::{AnalyzeError, Status};
 
 pub use names::{Kind, Name};
+pub use scrape::Waiting;
 
 /// Media type of [`Metrics::text`]: the OpenMetrics text that Prometheus reads.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -331,10 +332,15 @@ impl Metrics {
 
     /// Everything as OpenMetrics text: what was recorded, and what `status` says of a pipeline that
     /// is loaded. `ready` is what `/readyz` would answer.
-    pub fn text(&self, ready: bool, status: Option<&Status>) -> Result<String, fmt::Error> {
+    pub fn text(
+        &self,
+        ready: bool,
+        status: Option<&Status>,
+        jobs: Option<&ByLane<Waiting>>,
+    ) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
-        encode_registry(&mut text, &scrape::registry(ready, status))?;
+        encode_registry(&mut text, &scrape::registry(ready, status, jobs))?;
         encode_eof(&mut text)?;
         Ok(text)
     }
@@ -354,8 +360,8 @@ mod tests {
         let (one, other) = (Metrics::default(), Metrics::default());
         one.received(7);
         let line = "jaga_upload_bytes_total 7\n";
-        assert!(one.text(true, None).unwrap().contains(line));
-        assert!(!other.text(true, None).unwrap().contains(line));
+        assert!(one.text(true, None, None).unwrap().contains(line));
+        assert!(!other.text(true, None, None).unwrap().contains(line));
     }
 
     #[test]
@@ -370,7 +376,7 @@ mod tests {
         metrics.answered(&answered);
         metrics.answered(&answered);
         metrics.analyzed(Lane::Live, Err(&AnalyzeError::Deadline { limit_s: 1.0 }));
-        let text = metrics.text(false, None).unwrap();
+        let text = metrics.text(false, None, None).unwrap();
         for line in [
             "jaga_http_requests_total{route=\"/v1/score\",status=\"429\",code=\"overloaded\"} 2\n",
             "jaga_http_request_duration_seconds_bucket{le=\"0.0025\",route=\"/v1/score\"} 0\n",

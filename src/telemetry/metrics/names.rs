@@ -51,6 +51,12 @@ pub enum Name {
     RequestsInsideLimit,
     /// Requests that may run.
     RequestsRunningLimit,
+    /// Jobs that wait.
+    JobsQueued,
+    /// Jobs that run.
+    JobsRunning,
+    /// How long the oldest waiting job waits.
+    JobsOldest,
     /// Runs of backbones.
     BackboneRuns,
     /// Inputs of the backbones' runs.
@@ -100,7 +106,7 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 44] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
         Self::Refused,
@@ -125,6 +131,9 @@ impl Name {
         Self::RequestsRunning,
         Self::RequestsInsideLimit,
         Self::RequestsRunningLimit,
+        Self::JobsQueued,
+        Self::JobsRunning,
+        Self::JobsOldest,
         Self::BackboneRuns,
         Self::BackboneInputs,
         Self::BackboneWaiting,
@@ -198,6 +207,9 @@ impl Name {
             Self::RequestsRunning => ("jaga_requests_running", Gauge, "Of those inside, the ones that are analysed"),
             Self::RequestsInsideLimit => ("jaga_requests_inside_limit", Gauge, "Most that may be inside, by lane"),
             Self::RequestsRunningLimit => ("jaga_requests_running_limit", Gauge, "Most that are analysed at the same time"),
+            Self::JobsQueued => ("jaga_jobs_queued", Gauge, "Jobs that wait for their turn or their next attempt, by lane"),
+            Self::JobsRunning => ("jaga_jobs_running", Gauge, "Jobs of which an attempt is on its way, by lane"),
+            Self::JobsOldest => ("jaga_jobs_oldest_age_seconds", Gauge, "Time since the oldest waiting job was accepted, by lane"),
             Self::BackboneRuns => ("jaga_backbone_runs", Counter, "Runs of the models' graphs"),
             Self::BackboneInputs => ("jaga_backbone_inputs", Counter, "Inputs of these runs; several may share one"),
             Self::BackboneWaiting => ("jaga_backbone_waiting", Gauge, "Inputs that wait for a session"),

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::names::Name;
 use super::{labels, process};
-use crate::domain::lanes::Lane;
+use crate::domain::lanes::{ByLane, Lane};
 use crate::media::ChildCounts;
 use crate::pipeline::status::{Engine, Status};
 
@@ -20,7 +20,11 @@ use crate::pipeline::status::{Engine, Status};
 type Number = Gauge<f64, AtomicU64>;
 
 /// A registry for one answer.
-pub(super) fn registry(ready: bool, status: Option<&Status>) -> Registry {
+pub(super) fn registry(
+    ready: bool,
+    status: Option<&Status>,
+    jobs: Option<&ByLane<Waiting>>,
+) -> Registry {
     let mut sheet = Sheet(Registry::default());
     sheet.gauge(Name::Ready, f64::from(u8::from(ready)));
     if let Some(status) = status {
@@ -29,8 +33,22 @@ pub(super) fn registry(ready: bool, status: Option<&Status>) -> Registry {
         sheet.children(&status.children);
         sheet.facts(status);
     }
+    if let Some(jobs) = jobs {
+        sheet.jobs(jobs);
+    }
     sheet.process();
     sheet.0
+}
+
+/// What waits in a lane of the job store.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Waiting {
+    /// Jobs that are queued.
+    pub queued: u64,
+    /// Jobs that run.
+    pub running: u64,
+    /// Seconds since the oldest queued one was accepted; 0 when there is none.
+    pub oldest_s: f64,
 }
 
 struct Sheet(Registry);
@@ -90,6 +108,22 @@ impl Sheet {
             self.gauges(name, values);
         }
         self.gauge(Name::RequestsRunningLimit, running_limit as f64);
+    }
+
+    fn jobs(&mut self, jobs: &ByLane<Waiting>) {
+        type Read = fn(&Waiting) -> f64;
+        let gauges: [(Name, Read); 3] = [
+            (Name::JobsQueued, |lane| lane.queued as f64),
+            (Name::JobsRunning, |lane| lane.running as f64),
+            (Name::JobsOldest, |lane| lane.oldest_s),
+        ];
+        for (name, read) in gauges {
+            let values = Lane::ALL.map(|lane| {
+                let label = labels::Lane { lane: lane.name() };
+                (label, read(jobs.at(lane)))
+            });
+            self.gauges(name, values);
+        }
     }
 
     fn engines(&mut self, status: &Status) {

@@ -5,6 +5,7 @@ mod adaptive;
 mod connections;
 mod drain;
 mod exposition;
+mod jobs;
 mod lifecycle;
 mod logs;
 mod metrics;

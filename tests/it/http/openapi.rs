@@ -50,10 +50,14 @@ fn it_is_openapi_3_1_and_names_every_route_once() {
     let routed: BTreeSet<(&str, &str)> = lines
         .split(".route(")
         .skip(1)
-        .map(|route| {
-            let mut words = route.split(['"', ',', '(']).map(str::trim);
-            let mut words = words.by_ref().filter(|word| !word.is_empty());
-            (words.next().unwrap(), words.next().unwrap())
+        .flat_map(|route| {
+            let path = route.split('"').nth(1).unwrap();
+            let methods = ["get", "post", "delete"].into_iter();
+            let methods = methods.filter(move |method| {
+                let mut words = route.split(|c: char| !c.is_ascii_lowercase());
+                words.any(|word| word == *method) && route.contains(&format!("{method}("))
+            });
+            methods.map(move |method| (path, method))
         })
         .collect();
     assert_eq!(described, routed);

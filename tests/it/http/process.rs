@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -19,22 +20,33 @@ pub(crate) struct Process {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    /// `None`: somebody else's.
+    folder: Option<TempDir>,
 }
 
 impl Process {
     /// Ready with the tiny model; `None` without an ONNX Runtime.
     pub(crate) fn start(change: impl FnOnce(&mut Command)) -> Option<Self> {
-        let (folder, library) = (tempfile::tempdir().unwrap(), library()?);
-        tiny_model(&folder.path().join("models"));
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Self::start_in(folder.path(), change)?;
+        process.folder = Some(folder);
+        Some(process)
+    }
+
+    /// The same in a folder that outlives it.
+    pub(crate) fn start_in(folder: &Path, change: impl FnOnce(&mut Command)) -> Option<Self> {
+        let library = library()?;
+        if !folder.join("models").exists() {
+            tiny_model(&folder.join("models"));
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_jaga"));
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .current_dir(folder.path())
+            .current_dir(folder)
             .env_clear()
             .env("JAGA_RUNTIME__LIBRARY", &library)
             .env("JAGA_MODELS__DEFAULT", "tiny")
-            .env("JAGA_DATA_DIR", folder.path().join("data"))
+            .env("JAGA_DATA_DIR", folder.join("data"))
             .env("JAGA_ANALYSIS__QUALITY__MAX_BLOCKINESS", "100")
             .env("JAGA_ANALYSIS__RECALL__MAX_BYTES", "0")
             .env("JAGA_LOG__FORMAT", "json")
@@ -55,7 +67,7 @@ impl Process {
             child,
             lines,
             reader: Some(reader),
-            _folder: folder,
+            folder: None,
         };
         eventually("the log says ready", || !process.said("ready").is_empty());
         let listening = process.said("listening").remove(0);

@@ -1,0 +1,66 @@
+//! What can go wrong with jobs and reports.
+
+use std::path::PathBuf;
+
+use super::super::error::StoreError;
+use crate::domain::lanes::Lane;
+
+/// A fault of the job store.
+#[derive(Debug, thiserror::Error)]
+pub enum JobsError {
+    /// The same idempotency key came with another request.
+    #[error("this Idempotency-Key was used for another request")]
+    IdempotencyConflict,
+    /// As many jobs as may wait in the lane do.
+    #[error("{limit} jobs wait in the lane {}", lane.name())]
+    LaneFull {
+        /// The lane.
+        lane: Lane,
+        /// Jobs that may wait in it.
+        limit: u64,
+    },
+    /// The uploads of waiting jobs take as much of the disk as they may.
+    #[error("the uploads of waiting jobs take {limit} bytes")]
+    SpaceFull {
+        /// Bytes that they may take.
+        limit: u64,
+    },
+    /// Another server uses the data directory.
+    #[error("another server uses {}", path.display())]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The database can't be opened.
+    #[error("can't open the database {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database's form is not this program's.
+    #[error("can't bring the database {} to this program's form", path.display())]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A statement failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// A row holds what this program never wrote.
+    #[error("the database holds {what} that can't be read: {text}")]
+    Row {
+        /// Of what.
+        what: &'static str,
+        /// As it stands there.
+        text: String,
+    },
+    /// A file of a job can't be written or read.
+    #[error(transparent)]
+    File(#[from] StoreError),
+}

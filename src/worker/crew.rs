@@ -1,0 +1,162 @@
+//! Those who take jobs from the store, a lane each, and the sweeper.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::attempt;
+use super::desk::{Desk, LOOK_EVERY};
+use super::now;
+use crate::domain::job::Step;
+use crate::domain::lanes::Lane;
+use crate::pipeline::{AnalyzeError, Pipeline};
+use crate::store::jobs::{Job, Millis};
+
+/// Makes the problem, as JSON, that a job's owner is shown.
+pub type Explain = fn(AnalyzeError) -> String;
+
+/// How far a server is with ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Working,
+    /// No further attempt is begun.
+    Ending,
+    /// Attempts that still run are given back.
+    Over,
+}
+
+/// What each attempt needs.
+#[derive(Debug, Clone)]
+pub(super) struct Shop {
+    pub(super) desk: Arc<Desk>,
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) explain: Explain,
+    pub(super) phase: watch::Receiver<Phase>,
+}
+
+/// Runs jobs until it is told to stop.
+#[derive(Debug)]
+pub struct Crew {
+    phase: watch::Sender<Phase>,
+    tasks: JoinSet<()>,
+}
+
+impl Crew {
+    /// Starts to take jobs. `explain` makes problems; `poison` is that of a job whose attempts
+    /// all died.
+    pub fn start(
+        desk: &Arc<Desk>,
+        pipeline: &Arc<Pipeline>,
+        explain: Explain,
+        poison: String,
+    ) -> Self {
+        let (phase, watched) = watch::channel(Phase::Working);
+        let shop = Shop {
+            desk: Arc::clone(desk),
+            pipeline: Arc::clone(pipeline),
+            explain,
+            phase: watched,
+        };
+        let mut tasks = JoinSet::new();
+        for lane in Lane::ALL {
+            tasks.spawn(serve(shop.clone(), lane));
+        }
+        tasks.spawn(sweep(shop, poison));
+        Self { phase, tasks }
+    }
+
+    /// Begins no further attempts from now on.
+    pub fn close(&self) {
+        self.phase.send_replace(Phase::Ending);
+    }
+
+    /// Waits for attempts that still run; after `patience` they are given back to the store.
+    pub async fn finish(mut self, patience: Duration) {
+        self.close();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            self.phase.send_replace(Phase::Over);
+            while self.tasks.join_next().await.is_some() {}
+        }
+    }
+}
+
+impl Shop {
+    fn closes(&self) -> bool {
+        *self.phase.borrow() != Phase::Working
+    }
+
+    /// Until at least this phase.
+    pub(super) async fn reached(&self, least: Phase) {
+        let mut phase = self.phase.clone();
+        let reached = |phase: &Phase| match least {
+            Phase::Working => true,
+            Phase::Ending => *phase != Phase::Working,
+            Phase::Over => *phase == Phase::Over,
+        };
+        // A crew that was dropped wants nothing more done.
+        let _ = phase.wait_for(reached).await;
+    }
+
+    pub(super) fn lease_until(&self) -> Millis {
+        let lease = self.desk.config.lease().as_millis();
+        now().saturating_add(i64::try_from(lease).unwrap_or(i64::MAX))
+    }
+
+    async fn claim(&self, lane: Lane) -> Option<Job> {
+        let store = &self.desk.store;
+        let claimed = store.claim(lane, Step::Score, now(), self.lease_until());
+        match claimed.await {
+            Ok(job) => job,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, lane = lane.name(), "can't take a job");
+                None
+            }
+        }
+    }
+}
+
+/// Takes the jobs of `lane`: one waits for a place to work, as many run as have one.
+async fn serve(shop: Shop, lane: Lane) {
+    let mut attempts = JoinSet::new();
+    while !shop.closes() {
+        while attempts.try_join_next().is_some() {}
+        let Some(job) = shop.claim(lane).await else {
+            let bell = shop.desk.bells.at(lane).notified();
+            tokio::select! {
+                _ = tokio::time::timeout(LOOK_EVERY, bell) => {}
+                () = shop.reached(Phase::Ending) => {}
+            }
+            continue;
+        };
+        let (seated, has_place) = oneshot::channel();
+        attempts.spawn(attempt::run(shop.clone(), job, seated));
+        // Also when the attempt ends without a place.
+        let _ = has_place.await;
+    }
+    while attempts.join_next().await.is_some() {}
+}
+
+/// Puts jobs of dead attempts back, and forgets what is old.
+async fn sweep(shop: Shop, poison: String) {
+    let config = &shop.desk.config;
+    let every = config.lease() / 3;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = shop.reached(Phase::Ending) => return,
+        }
+        let (store, now) = (&shop.desk.store, now());
+        let older = now.saturating_sub(i64::from(config.keep_days) * 86_400_000);
+        let keys = now.saturating_sub(i64::from(config.idempotency_hours) * 3_600_000);
+        let swept = store.sweep(now, now, config.max_attempts, &poison).await;
+        let forgotten = store.forget(older, keys).await;
+        for error in [swept.err(), forgotten.err()].into_iter().flatten() {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "can't sweep the job store");
+        }
+    }
+}
