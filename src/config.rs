@@ -11,7 +11,7 @@ use crate::domain::lanes::Lane;
 use crate::http::config::{LimitsConfig, ServerConfig};
 use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
-use crate::outbound::config::FetchConfig;
+use crate::outbound::config::{FetchConfig, WebhooksConfig};
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
 use crate::telemetry::{LogConfig, TracesConfig};
@@ -41,6 +41,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     /// Videos by URL.
     pub fetch: FetchConfig,
+    /// Callbacks.
+    pub webhooks: WebhooksConfig,
     /// Logs.
     pub log: LogConfig,
     /// Traces.
@@ -126,6 +128,7 @@ impl Config {
         self.traces.validate()?;
         self.jobs.validate()?;
         self.fetch.validate()?;
+        self.webhooks.validate()?;
         let limits = self.media.limits;
         let wrong = |key, expected, got: &dyn std::fmt::Display| {
             Err(ConfigError::Value {
@@ -204,6 +207,9 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("fetch.hosts")
         .with_list_parse_key("fetch.ports")
         .with_list_parse_key("fetch.allow_addresses")
+        .with_list_parse_key("webhooks.hosts")
+        .with_list_parse_key("webhooks.ports")
+        .with_list_parse_key("webhooks.allow_addresses")
         .source(Some(variables))
 }
 
@@ -238,6 +244,9 @@ mod tests {
                 ("JAGA_MODELS_DIR", "/extra"),
                 ("JAGA_DATA_DIR", "/data"),
                 ("JAGA_PROVIDERS", "cuda, cpu"),
+                ("JAGA_FETCH__PORTS", "443,8443"),
+                ("JAGA_FETCH__HOSTS", "*.example.org,a.example"),
+                ("JAGA_WEBHOOKS__ALLOW_ADDRESSES", "10.1.0.0/16"),
                 ("JAGA_TEST_PYTHON", "python3"),
                 ("HOME", "/root"),
             ],
@@ -252,6 +261,9 @@ mod tests {
         );
         assert_eq!(config.data.dir, Path::new("/data"));
         assert_eq!(config.runtime.providers, ["cuda", "cpu"]);
+        assert_eq!(config.fetch.ports, [443, 8443]);
+        assert_eq!(config.fetch.hosts.len(), 2);
+        assert_eq!(config.webhooks.allow_addresses.len(), 1);
     }
 
     /// As the command line tells it.

@@ -163,6 +163,66 @@ impl FetchConfig {
     }
 }
 
+/// `[webhooks]` in `jaga.toml`: callbacks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhooksConfig {
+    /// Whether a job may name a callback.
+    pub enabled: bool,
+    /// Hosts that may be called.
+    pub hosts: Vec<HostPattern>,
+    /// Ports that may be called.
+    pub ports: Vec<u16>,
+    /// Whether a URL may begin with `http:`.
+    pub allow_http: bool,
+    /// Networks that may be called although they aren't public.
+    pub allow_addresses: Vec<IpNet>,
+    /// Root certificates besides the system's, PEM.
+    pub extra_ca: Option<PathBuf>,
+    /// What messages are signed with; absent: `webhooks.secret` in the data directory.
+    pub secret_file: Option<PathBuf>,
+    /// Seconds for the name, the connection and TLS.
+    pub connect_timeout_s: f64,
+    /// Seconds for a whole attempt.
+    pub timeout_s: f64,
+}
+
+impl Default for WebhooksConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            hosts: Vec::new(),
+            ports: vec![443],
+            allow_http: false,
+            allow_addresses: Vec::new(),
+            extra_ca: None,
+            secret_file: None,
+            connect_timeout_s: 10.0,
+            timeout_s: 20.0,
+        }
+    }
+}
+
+impl WebhooksConfig {
+    /// Checks the ranges.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        some_hosts("webhooks.hosts", self.enabled, &self.hosts)?;
+        some_ports("webhooks.ports", &self.ports)?;
+        seconds("webhooks.connect_timeout_s", self.connect_timeout_s)?;
+        seconds("webhooks.timeout_s", self.timeout_s)
+    }
+
+    /// For the name, the connection and TLS.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        duration(self.connect_timeout_s)
+    }
+
+    /// For a whole attempt.
+    pub(super) fn timeout(&self) -> Duration {
+        duration(self.timeout_s)
+    }
+}
+
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod resolve;
 mod rules;
 mod trust;
+pub mod webhook;
 
 pub use error::{OutboundError, OutboundErrorKind};
 pub use fetch::{Download, Fetcher};
