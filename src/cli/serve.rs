@@ -50,6 +50,7 @@ pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcom
                 | ServeError::Jobs(_)
                 | ServeError::Keys(_)
                 | ServeError::Tls(_)
+                | ServeError::Outbound(_)
                 | ServeError::Io(_)
                 | ServeError::Loading(_)) => error.into(),
             })

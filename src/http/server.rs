@@ -12,13 +12,16 @@ use tokio::task::JoinHandle;
 use super::access::Access;
 use super::connections;
 use super::error;
+use super::routes::jobs::callbacks;
 use super::state::AppState;
 use super::tls::{Tls, TlsError};
 use crate::config::{Config, ConfigError};
 use crate::inference::registry::Selection;
+use crate::outbound::OutboundError;
+use crate::outbound::webhook::Sender;
 use crate::pipeline::{AnalyzeError, Pipeline};
 use crate::store::{JobFiles, JobsError, KeysError, Spool, SqliteJobs, StoreError};
-use crate::worker::{Crew, Desk};
+use crate::worker::{Crew, Desk, Messenger};
 
 /// Why a server ended other than by its signal.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,9 @@ pub enum ServeError {
     /// The certificate can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// What goes out can't be set up.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     /// The listener failed.
     #[error("the server failed")]
     Io(#[from] io::Error),
@@ -82,6 +88,11 @@ pub async fn run(
     let mut shutdown = std::pin::pin!(shutdown);
     let desk = open_desk(&config).await?;
     state.set_desk(Arc::clone(&desk));
+    let sender = Arc::new(Sender::open(&config.webhooks, &config.data.dir)?);
+    state.set_sender(Arc::clone(&sender));
+    // Dropped at the end; what it was about to send is sent again by the next server.
+    let _messenger =
+        (config.webhooks.enabled).then(|| Messenger::start(&desk, &sender, callbacks::render));
     let loading = tokio::task::spawn_blocking(move || load(&config));
     let crew = tokio::select! {
         loaded = loading => {

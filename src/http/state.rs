@@ -9,6 +9,7 @@ use super::config::ServerConfig;
 use super::error;
 use super::pace::UploadPace;
 use super::problem::Problem;
+use crate::outbound::webhook::Sender;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
 use crate::telemetry::Metrics;
@@ -24,6 +25,7 @@ pub struct AppState {
 struct Shared {
     pipeline: OnceLock<Arc<Pipeline>>,
     desk: OnceLock<Arc<Desk>>,
+    sender: OnceLock<Arc<Sender>>,
     leaving: AtomicBool,
     draining: AtomicBool,
     spool: Spool,
@@ -45,6 +47,7 @@ impl AppState {
             shared: Arc::new(Shared {
                 pipeline: OnceLock::new(),
                 desk: OnceLock::new(),
+                sender: OnceLock::new(),
                 leaving: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 spool,
@@ -68,6 +71,18 @@ impl AppState {
         if self.shared.desk.set(desk).is_err() {
             tracing::warn!("a second job store was ignored");
         }
+    }
+
+    /// Lets the server send callbacks. Only the first sender counts.
+    pub fn set_sender(&self, sender: Arc<Sender>) {
+        if self.shared.sender.set(sender).is_err() {
+            tracing::warn!("a second sender was ignored");
+        }
+    }
+
+    /// Who sends callbacks, or refuses all; `None` until the server is set up.
+    pub fn sender(&self) -> Option<&Arc<Sender>> {
+        self.shared.sender.get()
     }
 
     /// Where jobs are taken; `None` until it is open.

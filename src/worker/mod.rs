@@ -4,10 +4,12 @@ mod attempt;
 pub mod config;
 mod crew;
 mod desk;
+mod messenger;
 
 pub use config::JobsConfig;
 pub use crew::{Crew, Explain};
 pub use desk::{Desk, Order};
+pub use messenger::{Messenger, Render};
 
 use jiff::Timestamp;
 

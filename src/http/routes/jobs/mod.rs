@@ -1,5 +1,6 @@
 //! `/v1/jobs`: videos that are scored while nobody waits.
 
+pub(in crate::http) mod callbacks;
 pub(in crate::http) mod events;
 pub(in crate::http) mod submit;
 

@@ -14,7 +14,7 @@ use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
 use crate::domain::sampling::Strategy;
 use crate::http::access::Caller;
-use crate::http::error::loading;
+use crate::http::error::{bad_callback, loading};
 use crate::http::problem::Problem;
 use crate::http::routes::options::{self, unknown, unusable};
 use crate::http::routes::score::Form;
@@ -58,6 +58,7 @@ pub(in crate::http) struct Accepted {
         ("frame_scores" = Option<bool>, Query, description = "Put every frame's score into the report"),
         ("lane" = Option<String>, Query, description = "`backfill` for what has time; the key's own lane when absent"),
         ("client_ref" = Option<String>, Query, description = "The caller's own word for it", max_length = 255),
+        ("callback_url" = Option<String>, Query, description = "Where the job's end is told", max_length = 4096),
         ("Idempotency-Key" = Option<String>, Header, description = "The caller's word for \"this request again\"; 1 to 255 visible characters"),
     ),
     request_body(
@@ -79,6 +80,9 @@ pub(in crate::http) async fn submit(
     // What can't be done is refused now and not when its turn comes.
     pipeline.request(&wishes.options, wishes.lane)?;
     let idempotency_key = idempotency_key(request.headers())?;
+    if let Some(url) = &wishes.callback_url {
+        callback(&state, url).await?;
+    }
     let spooling = stage::spool();
     let upload = upload::receive(&state, request)
         .instrument(spooling)
@@ -93,7 +97,7 @@ pub(in crate::http) async fn submit(
         lane: wishes.lane,
         wishes: serde_json::to_string(&wishes.options).map_err(|_| Problem::internal())?,
         client_ref: wishes.client_ref,
-        callback_url: None,
+        callback_url: wishes.callback_url,
         idempotency_key,
     };
     let (job, is_new) = desk.submit(order, upload, fingerprint).await?;
@@ -120,6 +124,7 @@ struct Wishes {
     options: Options,
     lane: Lane,
     client_ref: Option<String>,
+    callback_url: Option<String>,
 }
 
 impl Wishes {
@@ -143,17 +148,26 @@ impl Wishes {
                     }
                     wishes.client_ref = Some(value.into_owned());
                 }
+                "callback_url" => wishes.callback_url = Some(value.into_owned()),
                 _ if options::read(&mut wishes.options, &key, &value)? => {}
                 other => {
                     return Err(unknown(
                         other,
-                        "model, policy, frames, sampling, frame_scores, adaptive, lane, client_ref",
+                        "model, policy, frames, sampling, frame_scores, adaptive, lane, client_ref, callback_url",
                     ));
                 }
             }
         }
         Ok(wishes)
     }
+}
+
+/// Checks a callback's URL and its host's addresses, as each delivery will again.
+async fn callback(state: &AppState, url: &str) -> Result<(), Problem> {
+    let sender = state.sender().ok_or_else(loading)?;
+    let url = sender.parse(url).map_err(|error| bad_callback(&error))?;
+    let checked = sender.check(&url).await;
+    checked.map_err(|error| bad_callback(&error))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
