@@ -231,6 +231,7 @@ pub(super) fn of_submissions() -> Vec<(StatusCode, &'static str)> {
         (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
         (StatusCode::CONFLICT, "idempotency_conflict"),
         (StatusCode::UNPROCESSABLE_ENTITY, "bad_url"),
+        (StatusCode::UNPROCESSABLE_ENTITY, "bad_callback"),
     ];
     kinds.into_iter().chain(of_readiness()).chain(own).collect()
 }
@@ -277,6 +278,30 @@ fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
         | AnalyzeError::Calibration { .. }
         | AnalyzeError::Report(_) => problem,
     }
+}
+
+/// A callback that can't be called.
+pub(super) fn bad_callback(error: &OutboundError) -> Problem {
+    if error.kind() == OutboundErrorKind::Configuration {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "a callback can't be checked");
+        return Problem::internal();
+    }
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "bad_callback",
+        "The callback can't be called",
+        error.to_string(),
+    )
+}
+
+/// Statuses and codes of the routes about callbacks.
+pub(super) fn of_callbacks() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::UNPROCESSABLE_ENTITY, "bad_callback"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
 }
 
 /// The server is up but its models are not loaded yet.

@@ -27,6 +27,9 @@ use crate::domain::sampling::Strategy;
         routes::jobs::show,
         routes::jobs::cancel,
         routes::jobs::events::follow,
+        routes::jobs::callbacks::list,
+        routes::jobs::callbacks::redeliver,
+        routes::jobs::callbacks::ping,
         routes::reports::show,
         routes::models::list,
         routes::policies::list,
@@ -83,6 +86,12 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let own = match path {
         "/v1/score" => error::of_analyses(),
         "/v1/jobs" => error::of_submissions(),
+        "/v1/webhooks/ping" => error::of_callbacks(),
+        "/v1/jobs/{id}/deliveries" => {
+            let mut own = error::of_callbacks();
+            own.push((StatusCode::NOT_FOUND, "not_found"));
+            own
+        }
         path if path.ends_with("/{id}") || path.starts_with("/v1/jobs/") => {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::NOT_FOUND, "not_found"));

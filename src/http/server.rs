@@ -13,14 +13,16 @@ use super::access::Access;
 use super::connections;
 use super::error;
 use super::policies;
+use super::routes::jobs::callbacks;
 use super::state::AppState;
 use super::tls::{Tls, TlsError};
 use crate::config::{Config, ConfigError};
 use crate::inference::registry::Selection;
+use crate::outbound::webhook::Sender;
 use crate::outbound::{Fetcher, OutboundError};
 use crate::pipeline::{AnalyzeError, Pipeline};
 use crate::store::{JobFiles, JobsError, KeysError, Spool, SqliteJobs, StoreError};
-use crate::worker::{Crew, Desk, Places, Tools};
+use crate::worker::{Crew, Desk, Messenger, Places, Tools};
 
 /// Why a server ended other than by its signal.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +39,7 @@ pub enum ServeError {
     /// The job store can't be opened.
     #[error(transparent)]
     Jobs(#[from] JobsError),
-    /// What `[fetch]` names can't be used.
+    /// What goes out can't be set up.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
     /// The keys can't be read.
@@ -90,6 +92,11 @@ pub async fn run(
     state.set_fetcher(Arc::clone(&fetcher));
     let desk = open_desk(&config, state.spool().clone()).await?;
     state.set_desk(Arc::clone(&desk));
+    let sender = Arc::new(Sender::open(&config.webhooks, &config.data.dir)?);
+    state.set_sender(Arc::clone(&sender));
+    // Dropped at the end; what it was about to send is sent again by the next server.
+    let _messenger =
+        (config.webhooks.enabled).then(|| Messenger::start(&desk, &sender, callbacks::render));
     let loading = tokio::task::spawn_blocking(move || load(&config));
     let crew = tokio::select! {
         loaded = loading => {

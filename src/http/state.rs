@@ -10,6 +10,7 @@ use super::error;
 use super::pace::UploadPace;
 use super::problem::Problem;
 use crate::outbound::Fetcher;
+use crate::outbound::webhook::Sender;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
 use crate::telemetry::Metrics;
@@ -26,6 +27,7 @@ struct Shared {
     pipeline: OnceLock<Arc<Pipeline>>,
     desk: OnceLock<Arc<Desk>>,
     fetcher: OnceLock<Arc<Fetcher>>,
+    sender: OnceLock<Arc<Sender>>,
     leaving: AtomicBool,
     draining: AtomicBool,
     spool: Spool,
@@ -48,6 +50,7 @@ impl AppState {
                 pipeline: OnceLock::new(),
                 desk: OnceLock::new(),
                 fetcher: OnceLock::new(),
+                sender: OnceLock::new(),
                 leaving: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 spool,
@@ -83,6 +86,18 @@ impl AppState {
     /// The way to content behind URLs; `None` until it is set up.
     pub fn fetcher(&self) -> Option<&Arc<Fetcher>> {
         self.shared.fetcher.get()
+    }
+
+    /// Lets the server send callbacks. Only the first sender counts.
+    pub fn set_sender(&self, sender: Arc<Sender>) {
+        if self.shared.sender.set(sender).is_err() {
+            tracing::warn!("a second sender was ignored");
+        }
+    }
+
+    /// Who sends callbacks, or refuses all; `None` until the server is set up.
+    pub fn sender(&self) -> Option<&Arc<Sender>> {
+        self.shared.sender.get()
     }
 
     /// Where jobs are taken; `None` until it is open.

@@ -52,7 +52,10 @@ impl Fetcher {
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, OutboundError> {
         let tls = if config.enabled {
-            Some(trust::client_config(config.extra_ca.as_deref())?)
+            Some(trust::client_config(
+                config.extra_ca.as_deref(),
+                config.allow_http,
+            )?)
         } else {
             None
         };

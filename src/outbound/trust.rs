@@ -11,15 +11,18 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::error::OutboundError;
 
 /// TLS 1.2 and 1.3 with the system's roots and those of `extra_ca`, HTTP/1.1 alone, without a
-/// certificate of our own.
-pub(super) fn client_config(extra_ca: Option<&Path>) -> Result<Arc<ClientConfig>, OutboundError> {
+/// certificate of our own. Without any root it is an error, unless `can_do_without` TLS.
+pub(super) fn client_config(
+    extra_ca: Option<&Path>,
+    can_do_without: bool,
+) -> Result<Arc<ClientConfig>, OutboundError> {
     let mut roots = RootCertStore::empty();
     // One that can't be read is none; that there is one at all is checked below.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = extra_ca {
         add(&mut roots, path)?;
     }
-    if roots.is_empty() {
+    if roots.is_empty() && !can_do_without {
         return Err(OutboundError::NoRoots);
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

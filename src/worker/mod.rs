@@ -6,11 +6,13 @@ mod crew;
 mod desk;
 mod fault;
 mod fetching;
+mod messenger;
 
 pub use config::JobsConfig;
 pub use crew::{Crew, Explain, Tools};
 pub use desk::{Desk, Order, Places};
 pub use fault::Fault;
+pub use messenger::{Messenger, Render};
 
 use jiff::Timestamp;
 

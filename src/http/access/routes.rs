@@ -25,9 +25,13 @@ impl Rights {
     pub(super) fn of(route: Option<&str>) -> Self {
         match route {
             Some("/healthz" | "/readyz") => Self::Open,
-            Some("/v1/score" | "/v1/jobs" | "/v1/jobs/{id}" | "/v1/jobs/{id}/events") => {
-                Self::Roles(SENDERS)
-            }
+            Some(
+                "/v1/score"
+                | "/v1/jobs"
+                | "/v1/jobs/{id}"
+                | "/v1/jobs/{id}/events"
+                | "/v1/jobs/{id}/deliveries",
+            ) => Self::Roles(SENDERS),
             Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {
                 Self::Roles(&Role::ALL)
             }

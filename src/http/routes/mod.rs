@@ -41,6 +41,11 @@ fn routes() -> Router<AppState> {
         )
         .route("/v1/jobs/{id}", get(jobs::show).delete(jobs::cancel))
         .route("/v1/jobs/{id}/events", get(jobs::events::follow))
+        .route(
+            "/v1/jobs/{id}/deliveries",
+            get(jobs::callbacks::list).post(jobs::callbacks::redeliver),
+        )
+        .route("/v1/webhooks/ping", post(jobs::callbacks::ping))
         .route("/v1/reports/{id}", get(reports::show))
         .route("/v1/models", get(models::list))
         .route("/v1/policies", get(policies::list))

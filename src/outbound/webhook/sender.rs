@@ -98,7 +98,7 @@ impl Sender {
         let (tls, secrets) = match (config.enabled, &config.secret_file) {
             (false, _) => (None, Vec::new()),
             (true, named) => {
-                let tls = trust::client_config(config.extra_ca.as_deref())?;
+                let tls = trust::client_config(config.extra_ca.as_deref(), config.allow_http)?;
                 let secrets = match named {
                     Some(path) => secret_file::read(path)?,
                     None => secret_file::read_or_make(&data_dir.join("webhooks.secret"))?,

@@ -2,6 +2,7 @@
 
 mod access;
 mod adaptive;
+mod callbacks;
 mod connections;
 mod drain;
 mod exposition;

@@ -45,6 +45,8 @@ pub(in crate::http) struct ByUrl {
     lane: Option<String>,
     /// The caller's own word for it.
     client_ref: Option<String>,
+    /// Where the job's end is told.
+    callback_url: Option<String>,
 }
 
 /// Whether a body is such a form.
@@ -88,6 +90,6 @@ pub(super) async fn read(
         adaptive: form.adaptive,
         region: form.region,
     };
-    let wishes = Wishes::new(options, own, lane, form.client_ref)?;
+    let wishes = Wishes::new(options, own, lane, form.client_ref, form.callback_url)?;
     Ok((wishes, url.into(), body.to_vec()))
 }

@@ -1,6 +1,7 @@
 //! `/v1/jobs`: videos that are scored while nobody waits.
 
 mod by_url;
+pub(in crate::http) mod callbacks;
 pub(in crate::http) mod events;
 pub(in crate::http) mod submit;
 

@@ -15,7 +15,7 @@ use crate::domain::lanes::Lane;
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 use crate::http::access::Caller;
-use crate::http::error::loading;
+use crate::http::error::{bad_callback, loading};
 use crate::http::problem::Problem;
 use crate::http::routes::options::{self, unknown, unusable};
 use crate::http::routes::score::Form;
@@ -60,6 +60,7 @@ pub(in crate::http) struct Accepted {
         ("region" = Option<Region>, Query, description = "Where the video is shown, such as `id-jk`; rules of a policy can differ by it"),
         ("lane" = Option<String>, Query, description = "`backfill` for what has time; the key's own lane when absent"),
         ("client_ref" = Option<String>, Query, description = "The caller's own word for it", max_length = 255),
+        ("callback_url" = Option<String>, Query, description = "Where the job's end is told", max_length = 4096),
         ("Idempotency-Key" = Option<String>, Header, description = "The caller's word for \"this request again\"; 1 to 255 visible characters"),
     ),
     request_body(
@@ -81,6 +82,7 @@ pub(in crate::http) async fn submit(
     let (job, is_new) = if by_url::is_json(request.headers()) {
         let (wishes, url, body) = by_url::read(&state, request, caller.lane).await?;
         possible(&wishes)?;
+        wishes.check_callback(&state).await?;
         let order = wishes.order(&caller, idempotency_key)?;
         desk.submit_url(order, url, fingerprint(&[b"url", &body]))
             .await?
@@ -89,6 +91,7 @@ pub(in crate::http) async fn submit(
         let wishes = Wishes::read(&query, caller.lane)?;
         // What can't be done is refused now and not when its turn comes.
         possible(&wishes)?;
+        wishes.check_callback(&state).await?;
         let spooling = stage::spool();
         let upload = upload::receive(&state, request).instrument(spooling);
         let upload = upload.await?;
@@ -132,6 +135,7 @@ pub(super) struct Wishes {
     options: Options,
     lane: Lane,
     client_ref: Option<String>,
+    callback_url: Option<String>,
 }
 
 impl Wishes {
@@ -142,6 +146,7 @@ impl Wishes {
         own: Lane,
         lane: Option<Lane>,
         client_ref: Option<String>,
+        callback_url: Option<String>,
     ) -> Result<Self, Problem> {
         let lane = lane.unwrap_or(own);
         if lane != own && lane != Lane::Backfill {
@@ -157,27 +162,40 @@ impl Wishes {
             options,
             lane,
             client_ref,
+            callback_url,
         })
+    }
+
+    /// Checks a callback's URL and its host's addresses, as each delivery will again.
+    async fn check_callback(&self, state: &AppState) -> Result<(), Problem> {
+        let Some(url) = &self.callback_url else {
+            return Ok(());
+        };
+        let sender = state.sender().ok_or_else(loading)?;
+        let url = sender.parse(url).map_err(|error| bad_callback(&error))?;
+        let checked = sender.check(&url).await;
+        checked.map_err(|error| bad_callback(&error))
     }
 
     /// From the query of a request with an upload.
     fn read(query: &str, own: Lane) -> Result<Self, Problem> {
         let mut options = Options::default();
-        let (mut lane, mut client_ref) = (None, None);
+        let (mut lane, mut client_ref, mut callback_url) = (None, None, None);
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {
                 "lane" => lane = Some(super::lane(&value)?),
                 "client_ref" => client_ref = Some(value.into_owned()),
+                "callback_url" => callback_url = Some(value.into_owned()),
                 _ if options::read(&mut options, &key, &value)? => {}
                 other => {
                     return Err(unknown(
                         other,
-                        "model, policy, frames, sampling, frame_scores, adaptive, region, lane, client_ref",
+                        "model, policy, frames, sampling, frame_scores, adaptive, region, lane, client_ref, callback_url",
                     ));
                 }
             }
         }
-        Self::new(options, own, lane, client_ref)
+        Self::new(options, own, lane, client_ref, callback_url)
     }
 
     fn order(self, caller: &Caller, idempotency_key: Option<String>) -> Result<Order, Problem> {
@@ -186,7 +204,7 @@ impl Wishes {
             lane: self.lane,
             wishes: serde_json::to_string(&self.options).map_err(|_| Problem::internal())?,
             client_ref: self.client_ref,
-            callback_url: None,
+            callback_url: self.callback_url,
             idempotency_key,
         })
     }
