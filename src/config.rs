@@ -246,6 +246,7 @@ mod tests {
                 ("JAGA_PROVIDERS", "cuda, cpu"),
                 ("JAGA_FETCH__PORTS", "443,8443"),
                 ("JAGA_FETCH__HOSTS", "*.example.org,a.example"),
+                ("JAGA_WEBHOOKS__PORTS", "8443"),
                 ("JAGA_WEBHOOKS__ALLOW_ADDRESSES", "10.1.0.0/16"),
                 ("JAGA_TEST_PYTHON", "python3"),
                 ("HOME", "/root"),
@@ -263,6 +264,7 @@ mod tests {
         assert_eq!(config.runtime.providers, ["cuda", "cpu"]);
         assert_eq!(config.fetch.ports, [443, 8443]);
         assert_eq!(config.fetch.hosts.len(), 2);
+        assert_eq!(config.webhooks.ports, [8443]);
         assert_eq!(config.webhooks.allow_addresses.len(), 1);
     }
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Host;
 
 use crate::config::ConfigError;
@@ -105,6 +106,7 @@ pub struct FetchConfig {
     /// Hosts that may be spoken to.
     pub hosts: Vec<HostPattern>,
     /// Ports that may be spoken to.
+    #[serde(deserialize_with = "ports")]
     pub ports: Vec<u16>,
     /// Whether a URL may begin with `http:`.
     pub allow_http: bool,
@@ -172,6 +174,7 @@ pub struct WebhooksConfig {
     /// Hosts that may be called.
     pub hosts: Vec<HostPattern>,
     /// Ports that may be called.
+    #[serde(deserialize_with = "ports")]
     pub ports: Vec<u16>,
     /// Whether a URL may begin with `http:`.
     pub allow_http: bool,
@@ -221,6 +224,35 @@ impl WebhooksConfig {
     pub(super) fn timeout(&self) -> Duration {
         duration(self.timeout_s)
     }
+}
+
+/// A list, or one port alone: all that a variable without a comma can say.
+fn ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u16>, D::Error> {
+    struct Ports;
+
+    impl<'de> Visitor<'de> for Ports {
+        type Value = Vec<u16>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of ports")
+        }
+
+        fn visit_i64<E: de::Error>(self, port: i64) -> Result<Vec<u16>, E> {
+            let port = u16::try_from(port);
+            let port = port.map_err(|_| E::custom("ports must be 1..=65535"))?;
+            Ok(vec![port])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut ports: A) -> Result<Vec<u16>, A::Error> {
+            let mut read = Vec::new();
+            while let Some(port) = ports.next_element()? {
+                read.push(port);
+            }
+            Ok(read)
+        }
+    }
+
+    deserializer.deserialize_any(Ports)
 }
 
 fn duration(seconds: f64) -> Duration {
