@@ -438,3 +438,15 @@ async fn no_database_at_all_is_an_error_that_names_the_file() {
     let error = SqliteJobs::open(bench.0.path()).await.unwrap_err();
     assert!(error.to_string().contains("jaga.sqlite"), "{error}");
 }
+
+#[tokio::test]
+async fn only_the_servers_user_may_read_what_is_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let store = bench.open().await;
+    accepted(&store, &["a"]).await;
+    for file in ["jaga.sqlite", "jaga.sqlite-wal"] {
+        let facts = std::fs::metadata(bench.0.path().join(file)).unwrap();
+        assert_eq!(facts.permissions().mode() & 0o777, 0o600, "{file}");
+    }
+}

@@ -8,6 +8,7 @@ mod queries;
 mod row;
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ impl SqliteJobs {
     pub async fn open(data: &Path) -> Result<Self, JobsError> {
         let lock = lock(data)?;
         let path = data.join("jaga.sqlite");
+        // Before SQLite makes it for all to read; its log gets the same rights.
+        private(&path)?;
         let options = options(&path).create_if_missing(true);
         let opened = |source| JobsError::Open {
             path: path.clone(),
@@ -96,20 +99,26 @@ fn options(path: &Path) -> SqliteConnectOptions {
 /// Holds the data directory against other servers. A kill frees it.
 fn lock(data: &Path) -> Result<File, JobsError> {
     let path: PathBuf = data.join("jaga.lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|source| StoreError::File {
-            action: "open",
-            path: path.clone(),
-            source,
-        })?;
+    let file = private(&path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(_) => Err(JobsError::InUse { path }),
     }
+}
+
+/// A file that only the server's user may read, made where it is missing.
+fn private(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| StoreError::File {
+            action: "open",
+            path: path.to_owned(),
+            source,
+        })
 }
 
 #[async_trait]
