@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use comfy_table::Table;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::EvalArgs;
+use super::progress;
 use super::{Misuse, Outcome};
 use crate::config::Config;
 use crate::domain::metrics::{Metric, Rules};
@@ -65,7 +65,7 @@ fn from_models(
     }
     let mut seen = std::collections::HashSet::new();
     models.retain(|model| seen.insert(model.clone()));
-    let bar = progress(manifest.videos.len());
+    let bar = progress::bar(manifest.videos.len(), "videos");
     let scoring = Scoring {
         config,
         models: &models,
@@ -76,13 +76,6 @@ fn from_models(
     let (results, programs) = score(&manifest, scoring, &|| bar.inc(1))?;
     bar.finish_and_clear();
     Ok((results, manifest.blake3, programs))
-}
-
-/// A bar on standard error; hidden when that is no terminal.
-fn progress(videos: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} videos, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(videos as u64).with_style(style)
 }
 
 /// The scores are written where this run made them; else they are the caller's own.

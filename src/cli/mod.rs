@@ -8,6 +8,7 @@ mod keys;
 mod models;
 mod output;
 mod policy;
+mod progress;
 mod score;
 mod serve;
 

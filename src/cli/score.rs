@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::Outcome;
 use super::args::ScoreArgs;
 use super::output::{Item, Sheet};
+use super::progress;
 use crate::config::Config;
 use crate::domain::lanes::Lane;
 use crate::domain::report::Report;
@@ -72,7 +73,7 @@ async fn score_all(
     at_once: usize,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
-    let bar = progress(args.files.len());
+    let bar = bar(args.files.len());
     let mut sheet = Sheet::new(args.format, args.files.len());
     let mut results = stream::iter(&args.files)
         .map(|path| async move { (path, score_one(job, path).await) })
@@ -106,12 +107,10 @@ async fn score_one(job: &Job, path: &Path) -> Result<Arc<Report>, AnalyzeError> 
     job.pipeline.analyze(upload, &job.request, permit).await
 }
 
-/// A bar on standard error; hidden when that is no terminal or there is one file only.
-fn progress(files: usize) -> ProgressBar {
+/// One file needs no bar.
+fn bar(files: usize) -> ProgressBar {
     if files < 2 {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(files as u64).with_style(style)
+    progress::bar(files, "files")
 }

@@ -83,9 +83,9 @@ impl AppState {
         }
     }
 
-    /// The way to content behind URLs; `None` until it is set up.
-    pub fn fetcher(&self) -> Option<&Arc<Fetcher>> {
-        self.shared.fetcher.get()
+    /// The way to content behind URLs; a problem until it is set up.
+    pub fn fetcher(&self) -> Result<&Arc<Fetcher>, Problem> {
+        self.shared.fetcher.get().ok_or_else(error::loading)
     }
 
     /// Lets the server send callbacks. Only the first sender counts.
@@ -95,14 +95,14 @@ impl AppState {
         }
     }
 
-    /// Who sends callbacks, or refuses all; `None` until the server is set up.
-    pub fn sender(&self) -> Option<&Arc<Sender>> {
-        self.shared.sender.get()
+    /// Who sends callbacks, or refuses all; a problem until the server is set up.
+    pub fn sender(&self) -> Result<&Arc<Sender>, Problem> {
+        self.shared.sender.get().ok_or_else(error::loading)
     }
 
-    /// Where jobs are taken; `None` until it is open.
-    pub fn desk(&self) -> Option<&Arc<Desk>> {
-        self.shared.desk.get()
+    /// Where jobs are taken; a problem until it is open.
+    pub fn desk(&self) -> Result<&Arc<Desk>, Problem> {
+        self.shared.desk.get().ok_or_else(error::loading)
     }
 
     /// Says from now on that the server isn't ready; work is still taken.

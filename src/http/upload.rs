@@ -45,7 +45,7 @@ pub(super) async fn receive(state: &AppState, request: Request) -> Result<Upload
     })
 }
 
-pub(super) fn is_form(headers: &HeaderMap) -> bool {
+fn is_form(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -1,7 +1,7 @@
 //! What can go wrong with files of jaga's own.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A fault of the store.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,16 @@ pub enum StoreErrorKind {
 }
 
 impl StoreError {
+    /// Makes the error of doing `action` with `path`.
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
     /// The class of this fault.
     pub fn kind(&self) -> StoreErrorKind {
         match self {

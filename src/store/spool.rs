@@ -47,7 +47,7 @@ impl Spool {
     /// Makes the folder where it is missing, and tries that a file can be written there.
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         let dir = config.dir.join("spool");
-        fs::create_dir_all(&dir).map_err(file_error("make the folder", &dir))?;
+        fs::create_dir_all(&dir).map_err(StoreError::file("make the folder", &dir))?;
         let spool = Self {
             dir,
             limit: config.max_upload_bytes,
@@ -71,7 +71,7 @@ impl Spool {
             });
         }
         let file = tempfile::tempfile_in(&self.dir)
-            .map_err(file_error("make a spool file in", &self.dir))?;
+            .map_err(StoreError::file("make a spool file in", &self.dir))?;
         Ok(SpoolWriter {
             file,
             hasher: blake3::Hasher::new(),
@@ -97,7 +97,7 @@ impl SpoolWriter {
         }
         self.file
             .write_all(piece)
-            .map_err(file_error("write a spool file in", &self.dir))?;
+            .map_err(StoreError::file("write a spool file in", &self.dir))?;
         self.hasher.update(piece);
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Upload {
     /// child that was taken over can't change what it was given. Needs `/proc`.
     pub fn descriptor(&self) -> Result<OwnedFd, StoreError> {
         let path = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
-        let file = File::open(&path).map_err(file_error("open for reading", &path))?;
+        let file = File::open(&path).map_err(StoreError::file("open for reading", &path))?;
         Ok(file.into())
     }
 
@@ -157,15 +157,6 @@ impl Upload {
             bytes,
             elapsed: begin.elapsed(),
         })
-    }
-}
-
-fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::File {
-        action,
-        path,
-        source,
     }
 }
 

@@ -11,7 +11,7 @@ use super::now;
 use crate::domain::lanes::{ByLane, Lane};
 use crate::domain::report::Report;
 use crate::store::jobs::{
-    Content, Idempotency, Job, JobFiles, JobStore, JobsError, KeptReport, Millis, NewJob,
+    Content, Idempotency, Job, JobFiles, JobStore, JobsError, KeptReport, Message, Millis, NewJob,
 };
 use crate::store::{Spool, StoreError, Upload};
 
@@ -176,6 +176,11 @@ impl Desk {
             self.discard(id).await;
         }
         Ok(job)
+    }
+
+    /// Has a job's message sent again; `None`: it has none.
+    pub async fn redeliver(&self, id: &str) -> Result<Option<Message>, JobsError> {
+        self.store.redeliver(id, now()).await
     }
 
     /// Keeps the report of an upload that was no job.

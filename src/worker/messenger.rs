@@ -158,16 +158,14 @@ impl Bag {
     }
 }
 
-/// An attempt as the log of deliveries keeps it: of an answer that is no success, its begin.
+/// An attempt as the log of deliveries keeps it.
 fn written(message: &Message, attempt: Attempt) -> Delivery {
-    let said = (attempt.outcome != Outcome::Delivered && !attempt.excerpt.is_empty())
-        .then_some(attempt.excerpt);
     Delivery {
         message_id: message.id.clone(),
         at_ms: attempt.at.as_millisecond(),
-        duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: attempt.duration_ms(),
         status: attempt.status,
-        error: attempt.error.or(said),
+        error: attempt.fault(),
     }
 }
 

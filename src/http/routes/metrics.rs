@@ -27,8 +27,8 @@ pub(in crate::http) async fn show(
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let status = state.loaded().map(|pipeline| pipeline.status());
     let jobs = match state.desk() {
-        Some(desk) => Some(waiting(desk.store().depths().await?)),
-        None => None,
+        Ok(desk) => Some(waiting(desk.store().depths().await?)),
+        Err(_) => None,
     };
     let text = state
         .metrics()

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::domain::report::Report;
 use crate::http::access::Caller;
-use crate::http::error::{loading, nothing_of_this_id};
+use crate::http::error::nothing_of_this_id;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -26,7 +26,7 @@ pub(in crate::http) async fn show(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let desk = state.desk().ok_or_else(loading)?;
+    let desk = state.desk()?;
     let report = desk.store().report(&id).await?;
     let report = report.filter(|report| caller.may_see(&report.owner));
     let report = report.ok_or_else(|| nothing_of_this_id("report"))?;

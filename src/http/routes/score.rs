@@ -88,15 +88,10 @@ pub(in crate::http) async fn score(
     let outcome = analyzed.as_deref();
     state.metrics().analyzed(resolved.lane(), outcome);
     let report = analyzed?;
-    if let Some(desk) = state.desk() {
-        let kept = desk.keep(
-            &report,
-            &caller.owner,
-            resolved.lane(),
-            asked.as_millisecond(),
-        );
-        kept.await?;
-    }
+    let desk = state.desk()?;
+    let asked_ms = asked.as_millisecond();
+    let kept = desk.keep(&report, &caller.owner, resolved.lane(), asked_ms);
+    kept.await?;
     Ok(Json(&*report).into_response())
 }
 

@@ -68,6 +68,20 @@ pub struct Attempt {
     pub retry_after: Option<Duration>,
 }
 
+impl Attempt {
+    /// How long it took, in milliseconds.
+    pub fn duration_ms(&self) -> u64 {
+        u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What went wrong: why there was no answer, or the begin of one that is no success.
+    pub fn fault(self) -> Option<String> {
+        let said = (self.outcome != Outcome::Delivered && !self.excerpt.is_empty())
+            .then_some(self.excerpt);
+        self.error.or(said)
+    }
+}
+
 /// Signs and sends messages, under the rules of `[webhooks]`.
 #[derive(Debug)]
 pub struct Sender {

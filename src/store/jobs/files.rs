@@ -22,7 +22,7 @@ impl JobFiles {
     /// Makes the folder where it is missing.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let dir = data.join("jobs");
-        fs::create_dir_all(&dir).map_err(failed("make the folder", &dir))?;
+        fs::create_dir_all(&dir).map_err(StoreError::file("make the folder", &dir))?;
         Ok(Self { dir })
     }
 
@@ -32,28 +32,31 @@ impl JobFiles {
         upload
             .file
             .sync_all()
-            .map_err(failed("write to disk", &path))?;
+            .map_err(StoreError::file("write to disk", &path))?;
         let open = format!("/proc/self/fd/{}", upload.file.as_raw_fd());
         match linkat(CWD, &open, CWD, &path, AtFlags::SYMLINK_FOLLOW) {
             Ok(()) => {}
             // A file system without unnamed files: the spool file had a name once and lost it.
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::XDEV) => copy(&open, &path)?,
-            Err(errno) => return Err(failed("name a job's file", &path)(errno.into())),
+            Err(errno) => return Err(StoreError::file("name a job's file", &path)(errno.into())),
         }
         File::open(&self.dir)
             .and_then(|dir| dir.sync_all())
-            .map_err(failed("write to disk", &self.dir))
+            .map_err(StoreError::file("write to disk", &self.dir))
     }
 
     /// The content of job `id`, whose hash and size are known.
     pub fn open_job(&self, id: &str, blake3: &str, bytes: u64) -> Result<Upload, StoreError> {
         let path = self.dir.join(id);
-        let file = File::open(&path).map_err(failed("open", &path))?;
-        let found = file.metadata().map_err(failed("look at", &path))?.len();
+        let file = File::open(&path).map_err(StoreError::file("open", &path))?;
+        let found = file
+            .metadata()
+            .map_err(StoreError::file("look at", &path))?
+            .len();
         if found != bytes {
             let text = format!("it has {found} bytes in place of {bytes}");
             let source = io::Error::new(io::ErrorKind::InvalidData, text);
-            return Err(failed("use", &path)(source));
+            return Err(StoreError::file("use", &path)(source));
         }
         Ok(Upload {
             file,
@@ -68,7 +71,7 @@ impl JobFiles {
         let path = self.dir.join(id);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("delete", &path)(error))
+                Err(StoreError::file("delete", &path)(error))
             }
             Ok(()) | Err(_) => Ok(()),
         }
@@ -78,13 +81,13 @@ impl JobFiles {
     /// being accepted, and of jobs that ended just before one. Returns how many.
     pub fn sweep(&self, unfinished: &HashSet<String>) -> Result<u64, StoreError> {
         let mut swept: u64 = 0;
-        let entries = fs::read_dir(&self.dir).map_err(failed("list", &self.dir))?;
+        let entries = fs::read_dir(&self.dir).map_err(StoreError::file("list", &self.dir))?;
         for entry in entries {
-            let entry = entry.map_err(failed("list", &self.dir))?;
+            let entry = entry.map_err(StoreError::file("list", &self.dir))?;
             let name = entry.file_name();
             if !name.to_str().is_some_and(|name| unfinished.contains(name)) {
                 let path = entry.path();
-                fs::remove_file(&path).map_err(failed("delete", &path))?;
+                fs::remove_file(&path).map_err(StoreError::file("delete", &path))?;
                 swept = swept.saturating_add(1);
             }
         }
@@ -100,16 +103,7 @@ fn copy(from: &str, path: &Path) -> Result<(), StoreError> {
         File::open(&part)?.sync_all()?;
         fs::rename(&part, path)
     };
-    copied().map_err(failed("copy a spool file to", path))
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::File {
-        action,
-        path,
-        source,
-    }
+    copied().map_err(StoreError::file("copy a spool file to", path))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::submit::Wishes;
 use crate::domain::lanes::Lane;
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
-use crate::http::error::{loading, upload_timeout};
+use crate::http::error::upload_timeout;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::pipeline::Options;
@@ -77,7 +77,7 @@ pub(super) async fn read(
         })?;
     let form: ByUrl = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("The body is no job: {error}.")))?;
-    let fetcher = state.fetcher().ok_or_else(loading)?;
+    let fetcher = state.fetcher()?;
     let url = fetcher.parse(&form.url)?;
     fetcher.check(&url).await?;
     let lane = form.lane.as_deref().map(lane).transpose()?;

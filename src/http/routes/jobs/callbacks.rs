@@ -13,13 +13,21 @@ use utoipa::ToSchema;
 
 use super::{JobBody, find, whole, written};
 use crate::http::access::Caller;
-use crate::http::error::{bad_callback, loading, nothing_of_this_id};
+use crate::http::error::{bad_callback, nothing_of_this_id};
 use crate::http::problem::Problem;
 use crate::http::routes::options::{unknown, unusable};
 use crate::http::state::AppState;
-use crate::outbound::webhook;
-use crate::store::jobs::{Delivery, Job, Millis};
+use crate::outbound::{Url, webhook};
+use crate::store::jobs::{Delivery, Job};
 use crate::worker::Desk;
+
+/// Reads a callback's URL and checks its host's addresses, as each delivery will again.
+pub(super) async fn checked(sender: &webhook::Sender, url: &str) -> Result<Url, Problem> {
+    let url = sender.parse(url).map_err(|error| bad_callback(&error))?;
+    let checked = sender.check(&url).await;
+    checked.map_err(|error| bad_callback(&error))?;
+    Ok(url)
+}
 
 /// The body of a callback.
 #[derive(Debug, Serialize)]
@@ -93,7 +101,7 @@ pub(in crate::http) async fn list(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<DeliveriesBody>, Problem> {
-    let desk = state.desk().ok_or_else(loading)?;
+    let desk = state.desk()?;
     let job = find(desk, &caller, &id).await?;
     let deliveries = desk.store().deliveries(&job.id).await?;
     let deliveries = deliveries.into_iter().map(DeliveryBody::from).collect();
@@ -123,13 +131,13 @@ pub(in crate::http) async fn redeliver(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let desk = state.desk().ok_or_else(loading)?;
-    let sender = state.sender().ok_or_else(loading)?;
+    let desk = state.desk()?;
+    let sender = state.sender()?;
     let job = find(desk, &caller, &id).await?;
     if let Some(url) = &job.callback_url {
         sender.parse(url).map_err(|error| bad_callback(&error))?;
     }
-    let message = desk.store().redeliver(&job.id, now()).await?;
+    let message = desk.redeliver(&job.id).await?;
     let message = message.ok_or_else(|| nothing_of_this_id("callback of a job"))?;
     let body = RedeliveryBody {
         message_id: message.id,
@@ -149,7 +157,7 @@ pub(in crate::http) async fn ping(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<DeliveryBody>, Problem> {
-    let sender = state.sender().ok_or_else(loading)?;
+    let sender = state.sender()?;
     let mut to = None;
     for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match &*key {
@@ -158,11 +166,7 @@ pub(in crate::http) async fn ping(
         }
     }
     let to = to.ok_or_else(|| unusable("url", "the URL of a receiver"))?;
-    let url = sender.parse(&to).map_err(|error| bad_callback(&error))?;
-    sender
-        .check(&url)
-        .await
-        .map_err(|error| bad_callback(&error))?;
+    let url = checked(sender, &to).await?;
     let at = Timestamp::now();
     let id = format!("msg_ping_{}", ulid::Ulid::generate());
     let body = serde_json::json!({ "type": "ping", "timestamp": at.to_string(), "data": {} });
@@ -172,17 +176,11 @@ pub(in crate::http) async fn ping(
         body: body.to_string().into(),
     };
     let attempt = sender.send(&delivery, at).await;
-    let said = Some(attempt.excerpt).filter(|said| !said.is_empty());
-    let said = said.filter(|_| attempt.outcome != webhook::Outcome::Delivered);
     Ok(Json(DeliveryBody {
         message_id: id,
         at: at.to_string(),
-        duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: attempt.duration_ms(),
         status: attempt.status,
-        error: attempt.error.or(said),
+        error: attempt.fault(),
     }))
-}
-
-fn now() -> Millis {
-    Timestamp::now().as_millisecond()
 }

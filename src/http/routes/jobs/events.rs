@@ -15,7 +15,6 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{find, whole};
 use crate::domain::job::JobStatus;
 use crate::http::access::Caller;
-use crate::http::error::loading;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::store::jobs::Job;
@@ -42,7 +41,7 @@ pub(in crate::http) async fn follow(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let desk = Arc::clone(state.desk().ok_or_else(loading)?);
+    let desk = Arc::clone(state.desk()?);
     // Before the first look, so that nothing is missed between the two.
     let changes = desk.changes();
     let job = find(&desk, &caller, &id).await?;

@@ -18,7 +18,7 @@ use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
 use crate::domain::report::Report;
 use crate::http::access::Caller;
-use crate::http::error::{loading, nothing_of_this_id};
+use crate::http::error::nothing_of_this_id;
 use crate::http::problem::{Body, Problem};
 use crate::http::state::AppState;
 use crate::store::jobs::{Filter, Job, Millis};
@@ -122,7 +122,7 @@ pub(in crate::http) async fn show(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let desk = state.desk().ok_or_else(loading)?;
+    let desk = state.desk()?;
     let job = find(desk, &caller, &id).await?;
     Ok(Json(whole(desk, job).await?).into_response())
 }
@@ -142,7 +142,7 @@ pub(in crate::http) async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let desk = state.desk().ok_or_else(loading)?;
+    let desk = state.desk()?;
     find(desk, &caller, &id).await?;
     let job = desk.cancel(&id).await?;
     let job = job.ok_or_else(|| nothing_of_this_id("job"))?;
@@ -178,7 +178,7 @@ pub(in crate::http) async fn list(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page>, Problem> {
-    let desk = state.desk().ok_or_else(loading)?;
+    let desk = state.desk()?;
     let mut filter = filter(query.as_deref().unwrap_or_default())?;
     filter.owner = (!caller.sees_all).then(|| caller.owner.to_string());
     let jobs = desk.store().jobs(&filter).await?;

@@ -10,12 +10,12 @@ use tracing::Instrument;
 use utoipa::ToSchema;
 
 use super::by_url::{self, ByUrl};
+use super::callbacks;
 use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 use crate::http::access::Caller;
-use crate::http::error::{bad_callback, loading};
 use crate::http::problem::Problem;
 use crate::http::routes::options::{self, unknown, unusable};
 use crate::http::routes::score::Form;
@@ -76,7 +76,7 @@ pub(in crate::http) async fn submit(
     request: Request,
 ) -> Result<Response, Problem> {
     let pipeline = state.pipeline()?;
-    let desk = state.desk().ok_or_else(loading)?;
+    let desk = state.desk()?;
     let idempotency_key = idempotency_key(request.headers())?;
     let possible = |wishes: &Wishes| pipeline.request(&wishes.options, wishes.lane);
     let (job, is_new) = if by_url::is_json(request.headers()) {
@@ -166,15 +166,12 @@ impl Wishes {
         })
     }
 
-    /// Checks a callback's URL and its host's addresses, as each delivery will again.
+    /// Whether the callback, if there is one, may be called.
     async fn check_callback(&self, state: &AppState) -> Result<(), Problem> {
-        let Some(url) = &self.callback_url else {
-            return Ok(());
-        };
-        let sender = state.sender().ok_or_else(loading)?;
-        let url = sender.parse(url).map_err(|error| bad_callback(&error))?;
-        let checked = sender.check(&url).await;
-        checked.map_err(|error| bad_callback(&error))
+        if let Some(url) = &self.callback_url {
+            callbacks::checked(state.sender()?, url).await?;
+        }
+        Ok(())
     }
 
     /// From the query of a request with an upload.

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::fs::{FlockOperation, flock};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -100,7 +99,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 fn lock(data: &Path) -> Result<File, JobsError> {
     let path: PathBuf = data.join("jaga.lock");
     let file = private(&path)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match file.try_lock() {
         Ok(()) => Ok(file),
         Err(_) => Err(JobsError::InUse { path }),
     }
@@ -114,11 +113,7 @@ fn private(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .mode(0o600)
         .open(path)
-        .map_err(|source| StoreError::File {
-            action: "open",
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(StoreError::file("open", path))
 }
 
 #[async_trait]
