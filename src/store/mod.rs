@@ -8,9 +8,16 @@ pub mod keys;
 pub mod spool;
 mod stamp;
 
+use std::fmt::Debug;
+
 pub use error::StoreError;
 pub use feed::Feed;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
+
+/// All that a server keeps durably, in one place.
+pub trait Store: JobStore + Debug + Send + Sync {}
+
+impl<T: JobStore> Store for T {}

@@ -11,9 +11,9 @@ use super::now;
 use crate::domain::lanes::{ByLane, Lane};
 use crate::domain::report::Report;
 use crate::store::jobs::{
-    Content, Idempotency, Job, JobFiles, JobStore, JobsError, KeptReport, Message, Millis, NewJob,
+    Content, Idempotency, Job, JobFiles, JobsError, KeptReport, Message, Millis, NewJob,
 };
-use crate::store::{Spool, StoreError, Upload};
+use crate::store::{Spool, Store, StoreError, Upload};
 
 /// Changes that a slow listener may be behind.
 const CHANGES: usize = 1024;
@@ -39,7 +39,7 @@ pub struct Order {
 #[derive(Debug)]
 pub struct Places {
     /// Jobs and reports.
-    pub store: Arc<dyn JobStore>,
+    pub store: Arc<dyn Store>,
     /// Content of jobs.
     pub files: JobFiles,
     /// Content on its way in.
@@ -49,7 +49,7 @@ pub struct Places {
 /// Takes jobs and tells how they stand. Shared by the doors and the [`Crew`](super::Crew).
 #[derive(Debug)]
 pub struct Desk {
-    pub(super) store: Arc<dyn JobStore>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) files: JobFiles,
     pub(super) spool: Spool,
     pub(super) config: JobsConfig,
@@ -198,8 +198,8 @@ impl Desk {
         self.store.keep(kept).await
     }
 
-    /// The jobs and reports.
-    pub fn store(&self) -> &dyn JobStore {
+    /// All that is kept.
+    pub fn store(&self) -> &dyn Store {
         &*self.store
     }
 

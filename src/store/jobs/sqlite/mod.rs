@@ -40,8 +40,8 @@ const FORGOTTEN_AT_ONCE: i64 = 1000;
 /// The store in `jaga.sqlite` of a data directory.
 #[derive(Debug)]
 pub struct SqliteJobs {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    pub(in crate::store) writer: SqlitePool,
+    pub(in crate::store) readers: SqlitePool,
     /// Locked while this lives; `None` for those who only read.
     _lock: Option<File>,
 }
@@ -82,7 +82,7 @@ impl SqliteJobs {
         })
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    pub(in crate::store) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 }
