@@ -4,17 +4,36 @@
 //! entry's hash, somewhere else, and the chain up to it can't be rewritten unseen.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// A report was made; its content hash is `report_blake3` of its receipt.
+    /// A report was kept; its content is the record that is counted, which has the report's hash.
     Report,
-    /// A reviewer decided on a report; its content is the decision's JSON.
+    /// A reviewer decided on a report; its content is the decision.
     Decision,
-    /// A report was deleted when its time was over; its content is the report's again.
+    /// A report was deleted when its time was over; its content is the report's entry's again.
     Deletion,
+    /// The record of a report was deleted, with the decisions on it, when their time was over; its
+    /// content is the report's entry's again.
+    Expiry,
+}
+
+impl EntryKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Report, Self::Decision, Self::Deletion, Self::Expiry];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Decision => "decision",
+            Self::Deletion => "deletion",
+            Self::Expiry => "expiry",
+        }
+    }
 }
 
 /// One entry. Its fields are in alphabetical order, as they are hashed.
@@ -24,7 +43,7 @@ pub struct Entry {
     pub content_blake3: String,
     /// What it is about.
     pub kind: EntryKind,
-    /// Hash of the entry before it, hex; of the first one [`Entry::NONE`].
+    /// Hash of the entry before it, hex; of the first one [`Head::NONE`].
     pub previous: String,
     /// From 1, without a gap.
     pub sequence: u64,
@@ -42,23 +61,39 @@ pub struct Sealed {
     pub hash: String,
 }
 
-impl Entry {
+/// The end of a chain, which the next entry follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Head {
+    /// Entries in the chain.
+    pub entries: u64,
+    /// Hash of the last one, hex; 64 zeros where there is none.
+    pub hash: String,
+}
+
+impl Head {
     /// What stands for the hash of an entry before the first.
     pub const NONE: &'static str =
         "0000000000000000000000000000000000000000000000000000000000000000";
+}
 
-    /// The entry that follows `last`.
-    pub fn after(
-        last: Option<&Sealed>,
-        kind: EntryKind,
-        subject: String,
-        content_blake3: String,
-    ) -> Self {
+impl Default for Head {
+    /// Of an empty chain.
+    fn default() -> Self {
+        Self {
+            entries: 0,
+            hash: Self::NONE.to_owned(),
+        }
+    }
+}
+
+impl Entry {
+    /// The entry that follows `head`.
+    pub fn after(head: &Head, kind: EntryKind, subject: String, content_blake3: String) -> Self {
         Self {
             content_blake3,
             kind,
-            previous: last.map_or_else(|| Self::NONE.to_owned(), |last| last.hash.clone()),
-            sequence: last.map_or(1, |last| last.entry.sequence.saturating_add(1)),
+            previous: head.hash.clone(),
+            sequence: head.entries.saturating_add(1),
             subject,
         }
     }
@@ -74,6 +109,68 @@ impl Entry {
         let hash = self.hash()?;
         Ok(Sealed { entry: self, hash })
     }
+}
+
+impl Sealed {
+    /// The end of a chain whose last entry it is.
+    pub fn head(&self) -> Head {
+        Head {
+            entries: self.entry.sequence,
+            hash: self.hash.clone(),
+        }
+    }
+
+    /// Whether what was `found` of `part` is what this entry, or what it vouches for, says:
+    /// `expected` is its hash.
+    pub fn vouch(&self, part: Part, expected: &str, found: &Found) -> Result<(), Break> {
+        let (sequence, subject) = (self.entry.sequence, self.entry.subject.clone());
+        match found {
+            Found::Gone => Ok(()),
+            Found::Stored(hash) if hash == expected => Ok(()),
+            Found::Stored(_) => Err(Break::Content {
+                sequence,
+                subject,
+                part,
+            }),
+            Found::Missing => Err(Break::Missing {
+                sequence,
+                subject,
+                part,
+            }),
+        }
+    }
+}
+
+/// What an entry vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A report, as it was answered.
+    Report,
+    /// The record of a report that is counted.
+    Record,
+    /// A reviewer's decision.
+    Decision,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Record => "counted record of report",
+            Self::Decision => "decision on report",
+        }
+    }
+}
+
+/// What is there now of something that an entry vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// With this hash.
+    Stored(String),
+    /// Nothing; an entry says that it was deleted.
+    Gone,
+    /// Nothing, and no entry says so.
+    Missing,
 }
 
 /// Where a chain breaks first.
@@ -104,17 +201,48 @@ pub enum Break {
         subject: String,
     },
     /// What an entry is about was changed.
-    #[error("the {kind} {subject} of entry {sequence} is not as it was written", kind = what(*.kind))]
+    #[error("the {part} {subject} of entry {sequence} is not as it was written", part = part.name())]
     Content {
         /// The entry's number.
         sequence: u64,
         /// The report.
         subject: String,
         /// What was changed.
-        kind: EntryKind,
+        part: Part,
     },
-    /// The chain is whole and ends elsewhere than it should.
-    #[error("the chain ends with {found}, not with {expected}")]
+    /// What an entry is about isn't there.
+    #[error(
+        "the {part} {subject} of entry {sequence} is gone, and no entry says that it was deleted",
+        part = part.name()
+    )]
+    Missing {
+        /// The entry's number.
+        sequence: u64,
+        /// The report.
+        subject: String,
+        /// What is missing.
+        part: Part,
+    },
+    /// A report is counted by another ruling than the last one that was decided.
+    #[error(
+        "the ruling that report {subject} of entry {sequence} is counted by isn't the last one"
+    )]
+    Ruling {
+        /// The report's entry.
+        sequence: u64,
+        /// The report.
+        subject: String,
+    },
+    /// Something that no entry vouches for.
+    #[error("no entry vouches for the {part} {subject}", part = part.name())]
+    Unvouched {
+        /// The report.
+        subject: String,
+        /// What it is.
+        part: Part,
+    },
+    /// The chain is whole and doesn't come by a hash that it should have.
+    #[error("no entry has the hash {expected}; the chain ends with {found}")]
     Head {
         /// The hash that was kept elsewhere.
         expected: String,
@@ -123,72 +251,68 @@ pub enum Break {
     },
 }
 
-fn what(kind: EntryKind) -> &'static str {
-    match kind {
-        EntryKind::Report | EntryKind::Deletion => "report",
-        EntryKind::Decision => "decision on report",
-    }
-}
-
 /// A walk along a chain, entry after entry, in constant memory.
 #[derive(Debug, Clone, Default)]
 pub struct Walk {
-    entries: u64,
-    head: Option<String>,
+    head: Head,
+    expected: Option<String>,
+    met: Option<u64>,
 }
 
 impl Walk {
-    /// Looks at the next entry. `content` is the hash of what is stored under its subject now; `None`
-    /// where that is rightly gone.
-    pub fn step(&mut self, sealed: &Sealed, content: Option<&str>) -> Result<(), Break> {
+    /// A walk that has to come by the hash `expected`, a head that was kept elsewhere, if one is
+    /// given: entries cut off at the end leave no other trace.
+    pub fn by(expected: Option<&str>) -> Self {
+        Self {
+            head: Head::default(),
+            expected: expected.map(str::to_owned),
+            met: expected.filter(|hash| *hash == Head::NONE).map(|_| 0),
+        }
+    }
+
+    /// Looks at the next entry.
+    pub fn step(&mut self, sealed: &Sealed) -> Result<(), Break> {
         let entry = &sealed.entry;
         let (sequence, subject) = (entry.sequence, entry.subject.clone());
-        let expected = self.entries.saturating_add(1);
+        let expected = self.head.entries.saturating_add(1);
         if sequence != expected {
             return Err(Break::Sequence {
                 expected,
                 found: sequence,
             });
         }
-        if entry.previous != self.head() {
+        if entry.previous != self.head.hash {
             return Err(Break::Previous { sequence, subject });
         }
         if entry.hash().ok().as_ref() != Some(&sealed.hash) {
             return Err(Break::Entry { sequence, subject });
         }
-        if content.is_some_and(|content| content != entry.content_blake3) {
-            let kind = entry.kind;
-            return Err(Break::Content {
-                sequence,
-                subject,
-                kind,
-            });
+        if self.expected.as_ref() == Some(&sealed.hash) {
+            self.met = Some(sequence);
         }
-        self.entries = sequence;
-        self.head = Some(sealed.hash.clone());
+        self.head = sealed.head();
         Ok(())
     }
 
-    /// Entries so far.
-    pub fn entries(&self) -> u64 {
-        self.entries
+    /// Where it is.
+    pub fn head(&self) -> &Head {
+        &self.head
     }
 
-    /// Hash of the last entry; [`Entry::NONE`] before the first.
-    pub fn head(&self) -> &str {
-        self.head.as_deref().unwrap_or(Entry::NONE)
+    /// At which entry it came by the hash that was expected, 0 before the first.
+    pub fn met(&self) -> Option<u64> {
+        self.met
     }
 
-    /// Whether the chain ends with `head`, which was kept elsewhere: entries cut off at the end leave
-    /// no other trace.
-    pub fn ends_with(&self, head: &str) -> Result<(), Break> {
-        if self.head() == head {
-            return Ok(());
+    /// Whether it came by the hash that was expected.
+    pub fn end(&self) -> Result<(), Break> {
+        match &self.expected {
+            Some(expected) if self.met.is_none() => Err(Break::Head {
+                expected: expected.clone(),
+                found: self.head.hash.clone(),
+            }),
+            Some(_) | None => Ok(()),
         }
-        Err(Break::Head {
-            expected: head.to_owned(),
-            found: self.head().to_owned(),
-        })
     }
 }
 
@@ -200,9 +324,10 @@ mod tests {
     fn chain(length: usize) -> Vec<Sealed> {
         let mut chain: Vec<Sealed> = Vec::new();
         for place in 0..length {
+            let head = chain.last().map(Sealed::head).unwrap_or_default();
             let content = blake3::hash(&place.to_le_bytes()).to_hex().to_string();
             let subject = format!("report-{place}");
-            let entry = Entry::after(chain.last(), EntryKind::Report, subject, content);
+            let entry = Entry::after(&head, EntryKind::Report, subject, content);
             chain.push(entry.seal().unwrap());
         }
         chain
@@ -212,17 +337,19 @@ mod tests {
         let mut walk = Walk::default();
         for sealed in chain {
             let stored = sealed.entry.content_blake3.clone();
-            walk.step(sealed, Some(&stored))?;
+            walk.step(sealed)?;
+            sealed.vouch(Part::Record, &stored, &Found::Stored(stored.clone()))?;
         }
         Ok(walk)
     }
 
     #[test]
     fn an_entry_is_hashed_as_the_documents_say() {
-        let entry = Entry::after(None, EntryKind::Report, "01J".to_owned(), "ab".to_owned());
+        let head = Head::default();
+        let entry = Entry::after(&head, EntryKind::Report, "01J".to_owned(), "ab".to_owned());
         let text = format!(
             r#"{{"content_blake3":"ab","kind":"report","previous":"{}","sequence":1,"subject":"01J"}}"#,
-            Entry::NONE
+            Head::NONE
         );
         assert_eq!(
             entry.hash().unwrap(),
@@ -231,25 +358,39 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_chain_has_a_head_and_a_shorter_one_another() {
+    fn a_chain_comes_by_each_of_its_heads_and_a_shorter_one_does_not() {
         let whole = chain(5);
-        let head = walk(&whole).unwrap().head().to_owned();
-        assert_eq!(head, whole[4].hash);
-        assert_eq!(walk(&whole).unwrap().ends_with(&head), Ok(()));
-        let cut = walk(&whole[..4]).unwrap();
-        assert!(matches!(cut.ends_with(&head), Err(Break::Head { .. })));
-        assert_eq!(walk(&[]).unwrap().head(), Entry::NONE);
+        let by = |head: &str, entries: &[Sealed]| {
+            let mut walk = Walk::by(Some(head));
+            for sealed in entries {
+                walk.step(sealed).unwrap();
+            }
+            walk.end().map(|()| walk.met())
+        };
+        let last = &whole[4].hash;
+        assert_eq!(by(last, &whole), Ok(Some(5)));
+        assert_eq!(by(&whole[2].hash, &whole), Ok(Some(3)));
+        assert_eq!(by(Head::NONE, &whole), Ok(Some(0)));
+        assert!(matches!(by(last, &whole[..4]), Err(Break::Head { .. })));
+        assert_eq!(&walk(&whole).unwrap().head().hash, last);
+        assert_eq!(walk(&[]).unwrap().head(), &Head::default());
+        assert_eq!(walk(&[]).unwrap().end(), Ok(()));
     }
 
     #[test]
-    fn a_report_that_was_changed_is_named() {
-        let whole = chain(2);
-        let mut walk = Walk::default();
-        walk.step(&whole[0], None).unwrap();
-        let error = walk.step(&whole[1], Some("other")).unwrap_err();
+    fn what_was_changed_or_is_missing_is_named() {
+        let sealed = chain(2).remove(1);
+        let vouch = |found| sealed.vouch(Part::Report, "ab", &found);
+        assert_eq!(vouch(Found::Stored("ab".to_owned())), Ok(()));
+        assert_eq!(vouch(Found::Gone), Ok(()));
+        let changed = vouch(Found::Stored("other".to_owned())).unwrap_err();
+        let missing = vouch(Found::Missing).unwrap_err();
         assert_eq!(
-            error.to_string(),
-            "the report report-1 of entry 2 is not as it was written"
+            [changed.to_string(), missing.to_string()],
+            [
+                "the report report-1 of entry 2 is not as it was written",
+                "the report report-1 of entry 2 is gone, and no entry says that it was deleted"
+            ]
         );
     }
 
@@ -274,7 +415,7 @@ mod tests {
                 Err(Break::Sequence { expected, .. }) => prop_assert_eq!(expected, first as u64 + 1),
                 Err(Break::Previous { sequence, .. } | Break::Entry { sequence, .. } | Break::Content { sequence, .. }) =>
                     prop_assert_eq!(sequence, first as u64 + 1),
-                Err(Break::Head { .. }) => prop_assert!(false),
+                Err(other) => prop_assert!(false, "{}", other),
             }
         }
     }

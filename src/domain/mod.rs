@@ -10,6 +10,7 @@ pub mod appearance;
 pub mod audit;
 pub mod calibration;
 pub mod combination;
+pub mod counted;
 pub mod coverage;
 pub mod face;
 pub mod frame;

@@ -1,5 +1,7 @@
 //! Counts of decisions for a report to the public, cut by whatever is asked for.
 
+pub mod period;
+pub mod published;
 pub mod statement;
 
 use std::collections::BTreeMap;
@@ -10,7 +12,6 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::lanes::Lane;
-use super::policy::Decision;
 use super::review::Ruling;
 
 /// Who pointed at a video.
@@ -73,15 +74,19 @@ impl Automation {
     }
 }
 
-/// A stored decision, as far as it is counted.
+/// A stored decision, as far as it is cut and counted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
     /// The policy's name.
     pub policy: String,
+    /// The policy's version.
+    pub policy_version: String,
     /// The rule that decided: of those with the action the first; empty where none applied.
     pub rule: String,
     /// The action.
     pub action: String,
+    /// The verdict.
+    pub verdict: String,
     /// The request's lane.
     pub lane: Lane,
     /// The last ruling of a person.
@@ -92,26 +97,20 @@ pub struct Decided {
     pub decided_at: Timestamp,
 }
 
-impl Decided {
-    /// The rule of `decision` that decided: the first one that applies and asks for the action, by
-    /// `action_of` a rule; empty where none applied.
-    pub fn rule(decision: &Decision, action_of: impl Fn(&str) -> Option<String>) -> String {
-        let mut rules = decision.reasons.iter().map(|reason| reason.rule.as_str());
-        let decided = |rule: &&str| action_of(rule).as_deref() == Some(&decision.action);
-        rules.find(decided).unwrap_or_default().to_owned()
-    }
-}
-
 /// By what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
     /// The policy's name.
     Policy,
+    /// The policy's version.
+    PolicyVersion,
     /// The rule that decided.
     Rule,
     /// The action.
     Action,
+    /// The verdict.
+    Verdict,
     /// The lane.
     Lane,
     /// Who pointed at the video.
@@ -131,7 +130,7 @@ pub enum Dimension {
 pub enum InvalidCut {
     /// Not one of [`Dimension::ALL`].
     #[error(
-        "{0:?} is nothing to group by; there are: policy, rule, action, lane, source, automation, overturned, day, month"
+        "{0:?} is nothing to group by; there are: policy, policy_version, rule, action, verdict, lane, source, automation, overturned, day, month"
     )]
     Unknown(String),
     /// The same one again.
@@ -141,10 +140,12 @@ pub enum InvalidCut {
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Policy,
+        Self::PolicyVersion,
         Self::Rule,
         Self::Action,
+        Self::Verdict,
         Self::Lane,
         Self::Source,
         Self::Automation,
@@ -157,8 +158,10 @@ impl Dimension {
     pub fn name(self) -> &'static str {
         match self {
             Self::Policy => "policy",
+            Self::PolicyVersion => "policy_version",
             Self::Rule => "rule",
             Self::Action => "action",
+            Self::Verdict => "verdict",
             Self::Lane => "lane",
             Self::Source => "source",
             Self::Automation => "automation",
@@ -172,8 +175,10 @@ impl Dimension {
         let date = || decided.decided_at.to_zoned_datetime(TimeZone::UTC).date();
         match self {
             Self::Policy => decided.policy.clone(),
+            Self::PolicyVersion => decided.policy_version.clone(),
             Self::Rule => decided.rule.clone(),
             Self::Action => decided.action.clone(),
+            Self::Verdict => decided.verdict.clone(),
             Self::Lane => decided.lane.name().to_owned(),
             Self::Source => Source::of(decided.lane).name().to_owned(),
             Self::Automation => Automation::of(decided.ruling).name().to_owned(),
@@ -187,6 +192,13 @@ impl Dimension {
 /// What is told apart, in the order of the columns; nothing for one sum.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cut(Vec<Dimension>);
+
+impl Cut {
+    /// Names of what is told apart.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+        self.0.iter().map(|dimension| dimension.name())
+    }
+}
 
 impl FromStr for Cut {
     type Err = InvalidCut;
@@ -249,36 +261,47 @@ impl Counts {
         times.push(took.as_secs_f32().max(0.0));
     }
 
-    /// Decisions in all.
-    pub fn total(&self) -> u64 {
-        self.groups.values().map(|times| times.len() as u64).sum()
-    }
-
     /// The lines, ordered by what is told apart.
-    pub fn lines(&self) -> Vec<Line> {
-        let line = |(group, times): (&Vec<String>, &Vec<f32>)| {
-            let mut times = times.clone();
-            times.sort_by(f32::total_cmp);
-            let names = self.cut.0.iter().map(|dimension| dimension.name());
+    pub fn into_table(self) -> Table {
+        let line = |(group, mut times): (Vec<String>, Vec<f32>)| {
+            times.sort_unstable_by(f32::total_cmp);
             Line {
-                group: names.zip(group.iter().cloned()).collect(),
+                group: self.cut.names().zip(group).collect(),
                 count: times.len() as u64,
                 median_s: percentile(&times, 50),
                 p95_s: percentile(&times, 95),
             }
         };
-        self.groups.iter().map(line).collect()
+        let lines: Vec<Line> = self.groups.into_iter().map(line).collect();
+        Table {
+            total: lines.iter().map(|line| line.count).sum(),
+            cut: self.cut,
+            lines,
+        }
     }
+}
 
+/// Counts that are complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// What is told apart.
+    pub cut: Cut,
+    /// Decisions in all.
+    pub total: u64,
+    /// A line for each group that has decisions.
+    pub lines: Vec<Line>,
+}
+
+impl Table {
     /// The lines as CSV (RFC 4180), with a head.
     pub fn csv(&self) -> String {
-        let names = self.cut.0.iter().map(|dimension| dimension.name());
+        let names = self.cut.names();
         let head: Vec<&str> = names
             .clone()
             .chain(["count", "median_s", "p95_s"])
             .collect();
         let mut text = head.join(",") + "\r\n";
-        for line in self.lines() {
+        for line in &self.lines {
             for name in names.clone() {
                 let value = line.group.get(name).map_or("", String::as_str);
                 text.extend([quoted(value).as_str(), ","]);
@@ -329,6 +352,8 @@ mod tests {
                 let time = |second| Timestamp::from_second(second).unwrap();
                 Decided {
                     policy,
+                    policy_version: "1".to_owned(),
+                    verdict: format!("after {rule}"),
                     rule,
                     action,
                     lane,
@@ -344,29 +369,27 @@ mod tests {
         #[test]
         fn counts_add_up_for_any_cut(
             all in prop::collection::vec(decided(), 0..200),
-            cut in prop::sample::subsequence(Dimension::ALL.to_vec(), 0..=9).prop_shuffle(),
-            kept in prop::collection::vec(any::<bool>(), 9),
+            cut in prop::sample::subsequence(Dimension::ALL.to_vec(), 0..=11).prop_shuffle(),
+            kept in prop::collection::vec(any::<bool>(), 11),
         ) {
             let counted = |cut: &[Dimension]| {
                 let mut counts = Counts::new(Cut(cut.to_vec()));
                 for decided in &all {
                     counts.add(decided);
                 }
-                counts
+                counts.into_table()
             };
             let fine = counted(&cut);
-            prop_assert_eq!(fine.total(), all.len() as u64);
-            let sum: u64 = fine.lines().iter().map(|line| line.count).sum();
-            prop_assert_eq!(sum, all.len() as u64);
-            prop_assert_eq!(fine.csv().matches("\r\n").count(), fine.lines().len() + 1);
+            prop_assert_eq!(fine.total, all.len() as u64);
+            prop_assert_eq!(fine.csv().matches("\r\n").count(), fine.lines.len() + 1);
             // A coarser cut has the sums of a finer one.
             let coarse: Vec<Dimension> = cut.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(d, _)| *d).collect();
             let mut sums: BTreeMap<Vec<String>, u64> = BTreeMap::new();
-            for line in fine.lines() {
+            for line in &fine.lines {
                 let group = coarse.iter().map(|d| line.group[d.name()].clone()).collect();
                 *sums.entry(group).or_default() += line.count;
             }
-            for line in counted(&coarse).lines() {
+            for line in &counted(&coarse).lines {
                 let group: Vec<String> = coarse.iter().map(|d| line.group[d.name()].clone()).collect();
                 prop_assert_eq!(sums.remove(&group), Some(line.count));
             }
@@ -396,21 +419,24 @@ mod tests {
         ] {
             counts.add(&Decided {
                 policy: "p".to_owned(),
+                policy_version: "1".to_owned(),
                 rule: String::new(),
                 action: action.to_owned(),
+                verdict: "uncertain".to_owned(),
                 lane: Lane::Flagger,
                 ruling,
                 received_at: time("2026-11-24T12:00:00Z"),
                 decided_at: time(end),
             });
         }
+        let table = counts.into_table();
         assert_eq!(
-            counts.csv(),
+            table.csv(),
             "month,action,overturned,count,median_s,p95_s\r\n\
              2026-11,label,false,2,2.000,4.000\r\n\
              2026-12,\"a,\"\"b\"\"\",true,1,561600.000,561600.000\r\n"
         );
-        let json = serde_json::to_value(counts.lines()).unwrap();
+        let json = serde_json::to_value(&table.lines).unwrap();
         assert_eq!(json[0]["action"], "label");
         assert_eq!(json[0]["count"], 2);
     }

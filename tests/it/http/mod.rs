@@ -7,6 +7,7 @@ mod connections;
 mod drain;
 mod exposition;
 mod jobs;
+mod ledger;
 mod lifecycle;
 mod logs;
 mod metrics;
