@@ -3,6 +3,7 @@
 pub mod config;
 pub mod error;
 mod feed;
+pub mod flags;
 pub mod jobs;
 pub mod keys;
 pub mod spool;
@@ -12,12 +13,13 @@ use std::fmt::Debug;
 
 pub use error::StoreError;
 pub use feed::Feed;
+pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + Debug + Send + Sync {}
+pub trait Store: JobStore + FlagStore + Debug + Send + Sync {}
 
-impl<T: JobStore> Store for T {}
+impl<T: JobStore + FlagStore> Store for T {}
