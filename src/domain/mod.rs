@@ -13,6 +13,7 @@ pub mod combination;
 pub mod counted;
 pub mod coverage;
 pub mod face;
+pub mod flag;
 pub mod frame;
 pub mod job;
 pub mod lanes;

@@ -31,6 +31,10 @@ use crate::domain::transparency::published::Group;
         routes::jobs::callbacks::list,
         routes::jobs::callbacks::redeliver,
         routes::jobs::callbacks::ping,
+        routes::flags::list,
+        routes::flags::submit,
+        routes::flags::figures,
+        routes::flags::show,
         routes::reports::show,
         routes::decisions::decide,
         routes::decisions::list,
@@ -90,9 +94,9 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let mut codes: BTreeMap<StatusCode, BTreeSet<&'static str>> = BTreeMap::new();
     let own = match path {
         "/v1/score" => error::of_analyses(),
-        "/v1/jobs" => error::of_submissions(),
+        "/v1/jobs" | "/v1/flags" => error::of_submissions(),
         "/v1/reports/{id}/decision" => error::of_decisions(),
-        "/v1/transparency" | "/v1/transparency/statements" => {
+        "/v1/flags/figures" | "/v1/transparency" | "/v1/transparency/statements" => {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::BAD_REQUEST, "bad_request"));
             own

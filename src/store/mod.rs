@@ -3,6 +3,7 @@
 pub mod config;
 pub mod error;
 mod feed;
+pub mod flags;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;
@@ -13,6 +14,7 @@ use std::fmt::Debug;
 
 pub use error::StoreError;
 pub use feed::Feed;
+pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
 pub use ledger::Ledger;
@@ -20,6 +22,6 @@ pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + Ledger + Debug + Send + Sync {}
+pub trait Store: JobStore + FlagStore + Ledger + Debug + Send + Sync {}
 
-impl<T: JobStore + Ledger> Store for T {}
+impl<T: JobStore + FlagStore + Ledger> Store for T {}
