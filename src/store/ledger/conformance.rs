@@ -139,6 +139,7 @@ async fn the_report_of_a_job_is_counted_with_the_jobs_end() {
             bytes: 1,
         },
         idempotency: None,
+        flag: None,
     };
     let capacity = Capacity {
         queued: ByLane::of(|_| 10),
