@@ -6,6 +6,7 @@ mod feed;
 pub mod flags;
 pub mod jobs;
 pub mod keys;
+pub mod ledger;
 pub mod spool;
 mod stamp;
 
@@ -16,10 +17,11 @@ pub use feed::Feed;
 pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
+pub use ledger::Ledger;
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + FlagStore + Debug + Send + Sync {}
+pub trait Store: JobStore + FlagStore + Ledger + Debug + Send + Sync {}
 
-impl<T: JobStore + FlagStore> Store for T {}
+impl<T: JobStore + FlagStore + Ledger> Store for T {}
