@@ -32,6 +32,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Score files.
     Score(ScoreArgs),
+    /// Score what a manifest names, with a line of JSON for each.
+    Batch(BatchArgs),
     /// List, show, verify or import model bundles.
     Models(ModelsArgs),
     /// Make, list or revoke API keys.
@@ -162,6 +164,24 @@ pub struct ScoreArgs {
     /// Score no more frames than the verdict needs.
     #[arg(long)]
     pub adaptive: bool,
+}
+
+/// `jaga batch`
+#[derive(Debug, Args)]
+pub struct BatchArgs {
+    /// JSON lines, each `{"id", "path" | "url", …}`; relative paths begin at its folder. `-` is
+    /// standard input.
+    #[arg(value_name = "MANIFEST.jsonl")]
+    pub manifest: PathBuf,
+    /// File for the results, in the order in which they come; `-` is standard output.
+    #[arg(long, value_name = "RESULTS.jsonl")]
+    pub out: PathBuf,
+    /// Go on where an earlier run stopped: score only what the results don't hold.
+    #[arg(long)]
+    pub resume: bool,
+    /// Videos that are analysed at the same time; `analysis.concurrency` when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub jobs: Option<u32>,
 }
 
 /// Form of results.

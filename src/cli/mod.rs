@@ -1,6 +1,7 @@
 //! The command line: one file a command, results to a writer that is passed in.
 
 pub mod args;
+mod batch;
 mod bench;
 mod doctor;
 mod eval;
@@ -55,6 +56,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let level = match cli.command {
         Command::Serve(_) => "info,ort=warn",
         Command::Score(_)
+        | Command::Batch(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -67,6 +69,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Serve(_) => telemetry::traces::start(&config.traces)
             .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?,
         Command::Score(_)
+        | Command::Batch(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -80,6 +83,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Serve(args) => serve::run(config, &args),
         Command::Score(args) => score::run(config, &args, out),
+        Command::Batch(args) => batch::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Keys(args) => keys::run(&config, &args, out),
         Command::Policy(args) => policy::run(&args, out),

@@ -163,6 +163,7 @@ async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, JobsError
     let places = Places {
         store: Arc::new(SqliteJobs::open(&config.data.dir).await?),
         files: JobFiles::open(&config.data.dir)?,
+        manifests: JobFiles::of_manifests(&config.data.dir)?,
         spool,
     };
     let desk = Desk::open(places, config.jobs.clone(), &error::poison()).await?;

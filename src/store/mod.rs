@@ -1,5 +1,6 @@
 //! Where bytes, keys, jobs and reports are kept.
 
+pub mod batches;
 pub mod config;
 pub mod error;
 mod feed;
@@ -10,6 +11,7 @@ mod stamp;
 
 use std::fmt::Debug;
 
+pub use batches::BatchStore;
 pub use error::StoreError;
 pub use feed::Feed;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
@@ -18,6 +20,6 @@ pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + Debug + Send + Sync {}
+pub trait Store: JobStore + BatchStore + Debug + Send + Sync {}
 
-impl<T: JobStore> Store for T {}
+impl<T: JobStore + BatchStore> Store for T {}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::batches::BatchesConfig;
 use crate::config::ConfigError;
 use crate::domain::lanes::ByLane;
 use crate::store::jobs::Capacity;
@@ -30,6 +31,8 @@ pub struct JobsConfig {
     pub idempotency_hours: u32,
     /// Whether the reports of `/v1/score` are kept as well.
     pub keep_scores: bool,
+    /// Many jobs from one manifest.
+    pub batches: BatchesConfig,
 }
 
 /// `[jobs.max_queued]` in `jaga.toml`.
@@ -66,6 +69,7 @@ impl Default for JobsConfig {
             keep_days: 90,
             idempotency_hours: 24,
             keep_scores: true,
+            batches: BatchesConfig::default(),
         }
     }
 }
@@ -98,7 +102,7 @@ impl JobsConfig {
             let got = &self.idempotency_hours;
             return wrong("jobs.idempotency_hours", "1..=720", got);
         }
-        Ok(())
+        self.batches.validate()
     }
 
     /// What the store may hold.

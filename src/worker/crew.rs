@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::attempt;
+use super::batches;
 use super::desk::{Desk, LOOK_EVERY};
 use super::fault::Fault;
 use super::now;
@@ -80,6 +81,7 @@ impl Crew {
                 tasks.spawn(serve(shop.clone(), lane, step));
             }
         }
+        tasks.spawn(batches::feed(shop.clone(), poison.clone()));
         tasks.spawn(sweep(shop, poison));
         Self { phase, tasks }
     }
@@ -101,7 +103,7 @@ impl Crew {
 }
 
 impl Shop {
-    fn closes(&self) -> bool {
+    pub(super) fn closes(&self) -> bool {
         *self.phase.borrow() != Phase::Working
     }
 
@@ -174,7 +176,11 @@ async fn sweep(shop: Shop, poison: String) {
         let keys = now.saturating_sub(i64::from(config.idempotency_hours) * 3_600_000);
         let swept = store.sweep(now, now, config.max_attempts, &poison).await;
         let forgotten = store.forget(older, keys).await;
-        for error in [swept.err(), forgotten.err()].into_iter().flatten() {
+        let batches = store.forget_batches(older).await;
+        for error in [swept.err(), forgotten.err(), batches.err()]
+            .into_iter()
+            .flatten()
+        {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "can't sweep the job store");
         }

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 
+use super::batches::SURVEYS;
 use super::config::JobsConfig;
 use super::now;
 use crate::domain::lanes::{ByLane, Lane};
@@ -42,6 +43,8 @@ pub struct Places {
     pub store: Arc<dyn Store>,
     /// Content of jobs.
     pub files: JobFiles,
+    /// Manifests of batches.
+    pub manifests: JobFiles,
     /// Content on its way in.
     pub spool: Spool,
 }
@@ -51,10 +54,15 @@ pub struct Places {
 pub struct Desk {
     pub(super) store: Arc<dyn Store>,
     pub(super) files: JobFiles,
+    pub(super) manifests: JobFiles,
     pub(super) spool: Spool,
     pub(super) config: JobsConfig,
     /// Rung when a lane may have work.
     pub(super) bells: ByLane<Notify>,
+    /// Places to survey manifests.
+    pub(super) surveys: Semaphore,
+    /// Rung when there may be a manifest to read.
+    pub(super) manifest_bell: Notify,
     /// Ids of jobs that stand elsewhere than before.
     changes: broadcast::Sender<Arc<str>>,
 }
@@ -66,6 +74,7 @@ impl Desk {
         let Places {
             store,
             files,
+            manifests,
             spool,
         } = places;
         // Nobody else uses the store: whoever holds a lease is gone.
@@ -73,9 +82,11 @@ impl Desk {
             .sweep(Millis::MAX, now(), config.max_attempts, poison)
             .await?;
         let unfinished: HashSet<String> = store.unfinished().await?.into_iter().collect();
+        let (hungry, _) = store.hungry().await?;
+        let hungry: HashSet<String> = hungry.into_iter().map(|batch| batch.id).collect();
         let swept = blocking({
-            let files = files.clone();
-            move || files.sweep(&unfinished)
+            let (files, manifests) = (files.clone(), manifests.clone());
+            move || Ok(files.sweep(&unfinished)? + manifests.sweep(&hungry)?)
         })
         .await?;
         if again + failed + swept > 0 {
@@ -84,9 +95,12 @@ impl Desk {
         Ok(Self {
             store,
             files,
+            manifests,
             spool,
             config,
             bells: ByLane::default(),
+            surveys: Semaphore::new(SURVEYS),
+            manifest_bell: Notify::new(),
             changes: broadcast::channel(CHANGES).0,
         })
     }

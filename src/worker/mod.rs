@@ -1,6 +1,7 @@
 //! The door for work that nobody waits at: jobs from the store go through the pipeline.
 
 mod attempt;
+pub mod batches;
 pub mod config;
 mod crew;
 mod desk;
@@ -8,10 +9,12 @@ mod fault;
 mod fetching;
 mod messenger;
 
+pub use batches::BatchesConfig;
 pub use config::JobsConfig;
 pub use crew::{Crew, Explain, Tools};
 pub use desk::{Desk, Order, Places};
 pub use fault::Fault;
+pub use fetching::download;
 pub use messenger::{Messenger, Render};
 
 use jiff::Timestamp;

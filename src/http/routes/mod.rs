@@ -1,5 +1,6 @@
 //! One module a resource.
 
+pub(super) mod batches;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod metrics;
@@ -45,6 +46,17 @@ fn routes() -> Router<AppState> {
             "/v1/jobs/{id}/deliveries",
             get(jobs::callbacks::list).post(jobs::callbacks::redeliver),
         )
+        .route(
+            "/v1/batches",
+            get(batches::list)
+                .post(batches::submit::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/v1/batches/{id}",
+            get(batches::show).delete(batches::cancel),
+        )
+        .route("/v1/batches/{id}/results", get(batches::results::stream))
         .route("/v1/webhooks/ping", post(jobs::callbacks::ping))
         .route("/v1/reports/{id}", get(reports::show))
         .route("/v1/models", get(models::list))

@@ -346,7 +346,7 @@ fn site(answers: Vec<Vec<u8>>) -> String {
     format!("http://{address}")
 }
 
-fn page(status: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn page(status: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()

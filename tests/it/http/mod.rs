@@ -2,6 +2,7 @@
 
 mod access;
 mod adaptive;
+pub(crate) mod batches;
 mod callbacks;
 mod connections;
 mod drain;

@@ -26,7 +26,8 @@ use crate::pipeline::{AnalyzeError, Options, stage};
 use crate::worker::Order;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(in crate::http::routes) const REPLAYED: HeaderName =
+    HeaderName::from_static("idempotency-replayed");
 
 /// Characters of an idempotency key or a client's reference.
 const LONGEST_WORD: usize = 255;
@@ -119,8 +120,21 @@ pub(in crate::http) async fn submit(
     Ok(response)
 }
 
+/// A caller's own word, if it has the form of one.
+pub(in crate::http::routes) fn checked_word(
+    key: &str,
+    word: Option<String>,
+) -> Result<Option<String>, Problem> {
+    let is_long =
+        |word: &String| word.chars().count() > LONGEST_WORD || word.chars().any(char::is_control);
+    if word.as_ref().is_some_and(is_long) {
+        return Err(unusable(key, "at most 255 printable characters"));
+    }
+    Ok(word)
+}
+
 /// Hash of what makes a request what it is; the parts' lengths are part of it.
-fn fingerprint(parts: &[&[u8]]) -> String {
+pub(in crate::http::routes) fn fingerprint(parts: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -152,16 +166,10 @@ impl Wishes {
         if lane != own && lane != Lane::Backfill {
             return Err(unusable("lane", "the key's own or backfill"));
         }
-        let is_long = |word: &String| {
-            word.chars().count() > LONGEST_WORD || word.chars().any(char::is_control)
-        };
-        if client_ref.as_ref().is_some_and(is_long) {
-            return Err(unusable("client_ref", "at most 255 printable characters"));
-        }
         Ok(Self {
             options,
             lane,
-            client_ref,
+            client_ref: checked_word("client_ref", client_ref)?,
             callback_url,
         })
     }
@@ -207,7 +215,9 @@ impl Wishes {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(in crate::http::routes) fn idempotency_key(
+    headers: &HeaderMap,
+) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
