@@ -35,6 +35,10 @@ use crate::domain::sampling::Strategy;
         routes::batches::show,
         routes::batches::cancel,
         routes::batches::results::stream,
+        routes::flags::list,
+        routes::flags::submit,
+        routes::flags::figures,
+        routes::flags::show,
         routes::reports::show,
         routes::models::list,
         routes::policies::list,
@@ -90,7 +94,12 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let mut codes: BTreeMap<StatusCode, BTreeSet<&'static str>> = BTreeMap::new();
     let own = match path {
         "/v1/score" => error::of_analyses(),
-        "/v1/jobs" => error::of_submissions(),
+        "/v1/jobs" | "/v1/flags" => error::of_submissions(),
+        "/v1/flags/figures" => {
+            let mut own = error::of_readiness().to_vec();
+            own.push((StatusCode::BAD_REQUEST, "bad_request"));
+            own
+        }
         "/v1/batches" => error::of_batches(),
         "/v1/webhooks/ping" => error::of_callbacks(),
         "/v1/jobs/{id}/deliveries" => {

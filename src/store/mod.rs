@@ -4,6 +4,7 @@ pub mod batches;
 pub mod config;
 pub mod error;
 mod feed;
+pub mod flags;
 pub mod jobs;
 pub mod keys;
 pub mod spool;
@@ -14,12 +15,13 @@ use std::fmt::Debug;
 pub use batches::BatchStore;
 pub use error::StoreError;
 pub use feed::Feed;
+pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + BatchStore + Debug + Send + Sync {}
+pub trait Store: JobStore + BatchStore + FlagStore + Debug + Send + Sync {}
 
-impl<T: JobStore + BatchStore> Store for T {}
+impl<T: JobStore + BatchStore + FlagStore> Store for T {}

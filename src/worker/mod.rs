@@ -10,8 +10,9 @@ mod fetching;
 mod messenger;
 
 pub use batches::BatchesConfig;
-pub use config::JobsConfig;
+pub use config::{FlagsConfig, JobsConfig};
 pub use crew::{Crew, Explain, Tools};
+
 pub use desk::{Desk, Order, Places};
 pub use fault::Fault;
 pub use fetching::download;

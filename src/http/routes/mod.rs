@@ -1,6 +1,7 @@
 //! One module a resource.
 
 pub(super) mod batches;
+pub(super) mod flags;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod metrics;
@@ -57,6 +58,14 @@ fn routes() -> Router<AppState> {
             get(batches::show).delete(batches::cancel),
         )
         .route("/v1/batches/{id}/results", get(batches::results::stream))
+        .route(
+            "/v1/flags",
+            get(flags::list)
+                .post(flags::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/v1/flags/figures", get(flags::figures))
+        .route("/v1/flags/{id}", get(flags::show))
         .route("/v1/webhooks/ping", post(jobs::callbacks::ping))
         .route("/v1/reports/{id}", get(reports::show))
         .route("/v1/models", get(models::list))

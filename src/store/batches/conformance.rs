@@ -44,6 +44,7 @@ fn item(id: &str, number: u64) -> NewItem {
             callback_url: None,
             content: Content::Url("https://example.org/a".to_owned()),
             idempotency: None,
+            flag: None,
         },
     }
 }

@@ -145,6 +145,7 @@ fn item(line: Line, owner: &str) -> io::Result<NewItem> {
             callback_url: None,
             content: Content::Url(url),
             idempotency: None,
+            flag: None,
         },
     })
 }
