@@ -95,6 +95,13 @@ struct Written {
 impl Line {
     /// Reads a line, without its end.
     pub fn parse(text: &[u8]) -> Result<Self, LineFault> {
+        // A list would be read as an object's members in their order.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(LineFault::Form {
+                reason: "expected a JSON object".to_owned(),
+                column: 1,
+            });
+        }
         let written: Written = serde_json::from_slice(text).map_err(|error| {
             let told = error.to_string();
             let reason = told.split(" at line ").next().unwrap_or_default();
@@ -177,10 +184,7 @@ mod tests {
     fn what_is_wrong_is_told() {
         for (text, told) in [
             ("{\"id\":\"a\"", "EOF while parsing an object (column 9)"),
-            (
-                "[]",
-                "invalid length 0, expected struct Written with 11 elements (column 2)",
-            ),
+            ("[]", "expected a JSON object (column 1)"),
             (
                 "{\"id\":7}",
                 "invalid type: integer `7`, expected a string (column 7)",
