@@ -4,6 +4,7 @@ pub mod args;
 mod batch;
 mod bench;
 mod doctor;
+mod drift;
 mod eval;
 mod keys;
 mod models;
@@ -57,6 +58,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Serve(_) => "info,ort=warn",
         Command::Score(_)
         | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -70,6 +72,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
             .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?,
         Command::Score(_)
         | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -84,6 +87,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Serve(args) => serve::run(config, &args),
         Command::Score(args) => score::run(config, &args, out),
         Command::Batch(args) => batch::run(config, &args, out),
+        Command::Drift(args) => drift::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Keys(args) => keys::run(&config, &args, out),
         Command::Policy(args) => policy::run(&args, out),

@@ -10,6 +10,7 @@ pub mod appearance;
 pub mod calibration;
 pub mod combination;
 pub mod coverage;
+pub mod drift;
 pub mod face;
 pub mod flag;
 pub mod frame;

@@ -120,7 +120,9 @@ async fn report(shop: &Shop, job: &Job, seated: oneshot::Sender<()>) -> Result<A
     }
     let permit = shop.pipeline.admission().place(job.lane).await;
     let _ = seated.send(());
-    Ok(shop.pipeline.analyze(upload, &request, permit).await?)
+    let report = shop.pipeline.analyze(upload, &request, permit).await?;
+    shop.desk.tally.note(&report, job.lane);
+    Ok(report)
 }
 
 /// What becomes of a job after `fault`.

@@ -59,6 +59,7 @@ pub(super) struct Shop {
 /// Runs jobs until it is told to stop.
 #[derive(Debug)]
 pub struct Crew {
+    desk: Arc<Desk>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<()>,
 }
@@ -83,7 +84,11 @@ impl Crew {
         }
         tasks.spawn(batches::feed(shop.clone(), poison.clone()));
         tasks.spawn(sweep(shop, poison));
-        Self { phase, tasks }
+        Self {
+            desk: Arc::clone(desk),
+            phase,
+            tasks,
+        }
     }
 
     /// Begins no further attempts from now on.
@@ -99,6 +104,7 @@ impl Crew {
             self.phase.send_replace(Phase::Over);
             while self.tasks.join_next().await.is_some() {}
         }
+        write_scores(&self.desk).await;
     }
 }
 
@@ -179,12 +185,29 @@ async fn sweep(shop: Shop, poison: String) {
         let forgotten = store.forget(older, keys).await;
         let flags = store.forget_flags(flags).await;
         let batches = store.forget_batches(older).await;
-        for error in [swept.err(), forgotten.err(), flags.err(), batches.err()]
-            .into_iter()
-            .flatten()
+        write_scores(&shop.desk).await;
+        let days = super::drift::forgotten();
+        let scores = store.forget_scores(days).await;
+        for error in [
+            swept.err(),
+            forgotten.err(),
+            flags.err(),
+            batches.err(),
+            scores.err(),
+        ]
+        .into_iter()
+        .flatten()
         {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "can't sweep the job store");
         }
+    }
+}
+
+/// Where that fails, the next time does it.
+async fn write_scores(desk: &Desk) {
+    if let Err(error) = desk.keep_scores().await {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, "can't write down how scores are distributed");
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 
 use super::batches::SURVEYS;
 use super::config::JobsConfig;
+use super::drift::{Tally, Yardstick};
 use super::now;
 use crate::domain::flag::{Grounds, Organisation};
 use crate::domain::lanes::{ByLane, Lane};
@@ -51,6 +52,8 @@ pub struct Places {
     pub manifests: JobFiles,
     /// Content on its way in.
     pub spool: Spool,
+    /// What live scores are compared with.
+    pub yardstick: Yardstick,
 }
 
 /// Takes jobs and tells how they stand. Shared by the doors and the [`Crew`](super::Crew).
@@ -61,6 +64,9 @@ pub struct Desk {
     pub(super) manifests: JobFiles,
     pub(super) spool: Spool,
     pub(super) config: JobsConfig,
+    /// How the newest scores are distributed.
+    pub(super) tally: Tally,
+    pub(super) yardstick: Yardstick,
     /// Rung when a lane may have work.
     pub(super) bells: ByLane<Notify>,
     /// Places to survey manifests.
@@ -80,6 +86,7 @@ impl Desk {
             files,
             manifests,
             spool,
+            yardstick,
         } = places;
         // Nobody else uses the store: whoever holds a lease is gone.
         let (again, failed) = store
@@ -102,6 +109,8 @@ impl Desk {
             manifests,
             spool,
             config,
+            tally: Tally::default(),
+            yardstick,
             bells: ByLane::default(),
             surveys: Semaphore::new(SURVEYS),
             manifest_bell: Notify::new(),
@@ -210,7 +219,7 @@ impl Desk {
         self.store.redeliver(id, now()).await
     }
 
-    /// Keeps the report of an upload that was no job.
+    /// Keeps the report of an upload that was no job, and notes its scores.
     pub async fn keep(
         &self,
         report: &Report,
@@ -218,6 +227,7 @@ impl Desk {
         lane: Lane,
         asked_ms: Millis,
     ) -> Result<(), JobsError> {
+        self.tally.note(report, lane);
         if !self.config.keep_scores {
             return Ok(());
         }

@@ -5,6 +5,7 @@ pub mod batches;
 pub mod config;
 mod crew;
 mod desk;
+pub mod drift;
 mod fault;
 mod fetching;
 mod messenger;
@@ -14,6 +15,7 @@ pub use config::{FlagsConfig, JobsConfig};
 pub use crew::{Crew, Explain, Tools};
 
 pub use desk::{Desk, Order, Places};
+pub use drift::DriftConfig;
 pub use fault::Fault;
 pub use fetching::download;
 pub use messenger::{Messenger, Render};

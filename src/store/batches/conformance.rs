@@ -100,6 +100,7 @@ async fn lines_become_jobs_once_and_together_with_the_place() {
     assert_eq!((new.counts.lines, new.counts.queued()), (3, 3));
     let (hungry, live) = store.hungry().await.unwrap();
     assert_eq!((hungry.len(), hungry[0].place, live), (1, place(0), 0));
+    assert_eq!(store.waiting_lines().await.unwrap(), 3);
     assert!(fed(&store, "b", 0, 2).await);
     // Whoever read the manifest from the same place is late.
     assert!(!fed(&store, "b", 0, 3).await);
@@ -107,6 +108,7 @@ async fn lines_become_jobs_once_and_together_with_the_place() {
     let store = bench.open().await;
     let (hungry, live) = store.hungry().await.unwrap();
     assert_eq!((hungry[0].place, hungry[0].live, live), (place(2), 2, 2));
+    assert_eq!(store.waiting_lines().await.unwrap(), 3);
     let job = store.job("b-1").await.unwrap().unwrap();
     let of_batch = ("b".to_owned(), "line-1".to_owned());
     assert_eq!((job.item, job.status), (Some(of_batch), JobStatus::Queued));
@@ -202,6 +204,7 @@ async fn a_cancelled_batch_ends_at_once_and_takes_no_more_lines() {
     assert_eq!((over.cancelled_ms, over.finished_ms), (Some(9), Some(9)));
     assert_eq!((over.counts.done, over.counts.cancelled), (1, 4));
     assert_eq!((over.counts.queued(), over.counts.running), (0, 0));
+    assert_eq!(store.waiting_lines().await.unwrap(), 0);
     assert!(!store.end(&running.claim(), done("late"), 10).await.unwrap());
     assert!(!fed(&store, "b", 3, 5).await);
     assert_eq!(store.cancel_batch("b", 11).await.unwrap(), Some(Vec::new()));

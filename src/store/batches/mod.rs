@@ -69,6 +69,9 @@ pub trait BatchStore: Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<BatchResult>, JobsError>;
 
+    /// Lines of all batches that wait, whether they are jobs yet or not.
+    async fn waiting_lines(&self) -> Result<u64, JobsError>;
+
     /// Forgets batches that ended before `older` with their results, up to ten thousand rows.
     /// Returns how many went.
     async fn forget_batches(&self, older: Millis) -> Result<u64, JobsError>;

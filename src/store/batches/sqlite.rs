@@ -298,6 +298,23 @@ impl BatchStore for SqliteJobs {
         rows.into_iter().map(BatchResult::try_from).collect()
     }
 
+    async fn waiting_lines(&self) -> Result<u64, JobsError> {
+        // Those that were abandoned or cancelled before they were jobs have ended.
+        let unfed: i64 = sqlx::query_scalar(
+            "SELECT coalesce(sum(lines - fed_lines), 0) FROM batches \
+             WHERE finished_ms IS NULL AND problem IS NULL AND cancelled_ms IS NULL",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        let queued: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM jobs WHERE batch_id IS NOT NULL AND finished_ms IS NULL \
+             AND status = 'queued'",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(count(unfed).saturating_add(count(queued)))
+    }
+
     async fn forget_batches(&self, older: Millis) -> Result<u64, JobsError> {
         let mut transaction = self.begin().await?;
         let mut gone = 0;

@@ -6,6 +6,7 @@ pub(crate) mod batches;
 mod callbacks;
 mod connections;
 mod drain;
+mod drift;
 mod exposition;
 mod flags;
 mod jobs;

@@ -82,6 +82,24 @@ impl SqliteJobs {
         })
     }
 
+    /// Reads the store of a data directory, beside the server that may have it.
+    pub async fn open_to_read(data: &Path) -> Result<Self, JobsError> {
+        let path = data.join("jaga.sqlite");
+        let opened = |source| JobsError::Open {
+            path: path.clone(),
+            source,
+        };
+        // The log of the database can be joined by who may write its index only.
+        let options = options(&path).pragma("query_only", "on");
+        let pool = SqlitePoolOptions::new().max_connections(READERS);
+        let readers = pool.connect_with(options).await.map_err(opened)?;
+        Ok(Self {
+            writer: readers.clone(),
+            readers,
+            _lock: None,
+        })
+    }
+
     pub(in crate::store) async fn begin(
         &self,
     ) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
