@@ -49,7 +49,7 @@ pub(super) fn run(
         .enable_all()
         .build()?;
     let compared = runtime.block_on(async {
-        let store = SqliteJobs::open_to_read(&config.data.dir).await?;
+        let store = SqliteJobs::read(&config.data.dir).await?;
         yardstick.compare(&store).await
     })?;
     let wanted = |bundle: &Bundle| args.models.is_empty() || args.models.contains(&bundle.model);

@@ -12,6 +12,7 @@ use super::problem::Body;
 use super::routes;
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
+use crate::domain::transparency::published::Group;
 
 /// What `#[derive]` collects from the handlers.
 #[derive(OpenApi)]
@@ -40,6 +41,10 @@ use crate::domain::sampling::Strategy;
         routes::flags::figures,
         routes::flags::show,
         routes::reports::show,
+        routes::decisions::decide,
+        routes::decisions::list,
+        routes::transparency::counts,
+        routes::transparency::statements,
         routes::models::list,
         routes::policies::list,
         routes::health::alive,
@@ -47,7 +52,7 @@ use crate::domain::sampling::Strategy;
         routes::metrics::show,
         routes::openapi::show,
     ),
-    components(schemas(Body, Region, Strategy))
+    components(schemas(Body, Group, Region, Strategy, routes::transparency::Format))
 )]
 struct Api;
 
@@ -95,7 +100,8 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let own = match path {
         "/v1/score" => error::of_analyses(),
         "/v1/jobs" | "/v1/flags" => error::of_submissions(),
-        "/v1/flags/figures" => {
+        "/v1/reports/{id}/decision" => error::of_decisions(),
+        "/v1/flags/figures" | "/v1/transparency" | "/v1/transparency/statements" => {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::BAD_REQUEST, "bad_request"));
             own
@@ -108,6 +114,7 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
             own
         }
         path if path.ends_with("/{id}")
+            || path.ends_with("/{id}/decisions")
             || path.starts_with("/v1/jobs/")
             || path.starts_with("/v1/batches/") =>
         {

@@ -7,6 +7,7 @@ mod feed;
 pub mod flags;
 pub mod jobs;
 pub mod keys;
+pub mod ledger;
 pub mod scores;
 pub mod spool;
 mod stamp;
@@ -19,11 +20,15 @@ pub use feed::Feed;
 pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
+pub use ledger::Ledger;
 pub use scores::ScoreStore;
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + BatchStore + FlagStore + ScoreStore + Debug + Send + Sync {}
+pub trait Store:
+    JobStore + BatchStore + FlagStore + Ledger + ScoreStore + Debug + Send + Sync
+{
+}
 
-impl<T: JobStore + BatchStore + FlagStore + ScoreStore> Store for T {}
+impl<T: JobStore + BatchStore + FlagStore + Ledger + ScoreStore> Store for T {}

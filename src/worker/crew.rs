@@ -179,11 +179,13 @@ async fn sweep(shop: Shop, poison: String) {
         }
         let (store, now) = (&shop.desk.store, now());
         let older = now.saturating_sub(i64::from(config.keep_days) * 86_400_000);
+        let uncounted = now.saturating_sub(i64::from(config.keep_counts_days) * 86_400_000);
         let keys = now.saturating_sub(i64::from(config.idempotency_hours) * 3_600_000);
         let flags = now.saturating_sub(i64::from(config.flags.keep_days) * 86_400_000);
         let swept = store.sweep(now, now, config.max_attempts, &poison).await;
         let forgotten = store.forget(older, keys).await;
         let flags = store.forget_flags(flags).await;
+        let expired = store.expire(uncounted).await;
         let batches = store.forget_batches(older).await;
         write_scores(&shop.desk).await;
         let days = super::drift::forgotten();
@@ -192,6 +194,7 @@ async fn sweep(shop: Shop, poison: String) {
             swept.err(),
             forgotten.err(),
             flags.err(),
+            expired.err(),
             batches.err(),
             scores.err(),
         ]

@@ -48,9 +48,9 @@ async fn scores_add_up_over_days_and_bundles_stay_apart() {
 #[tokio::test]
 async fn somebody_may_read_beside_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(SqliteJobs::open_to_read(folder.path()).await.is_err());
+    assert!(SqliteJobs::read(folder.path()).await.is_err());
     let server = SqliteJobs::open(folder.path()).await.unwrap();
-    let reader = SqliteJobs::open_to_read(folder.path()).await.unwrap();
+    let reader = SqliteJobs::read(folder.path()).await.unwrap();
     server
         .add_scores(1, &scores(&[("a", "1", 0.1)]))
         .await

@@ -2,6 +2,7 @@
 
 mod batch;
 mod import;
+mod ledger;
 mod policy;
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ mod drift;
 mod exposition;
 mod flags;
 mod jobs;
+mod ledger;
 mod lifecycle;
 mod logs;
 mod metrics;
