@@ -120,17 +120,16 @@ async fn report(shop: &Shop, job: &Job, seated: oneshot::Sender<()>) -> Result<A
     }
     let permit = shop.pipeline.admission().place(job.lane).await;
     let _ = seated.send(());
-    Ok(shop.pipeline.analyze(upload, &request, permit).await?)
+    let report = shop.pipeline.analyze(upload, &request, permit).await?;
+    shop.desk.tally.note(&report, job.lane);
+    Ok(report)
 }
 
 /// What becomes of a job after `fault`.
 fn failed(shop: &Shop, job: &Job, fault: Fault) -> Ending {
     let config = &shop.desk.config;
     let ends = !fault.can_pass() || job.attempt >= config.max_attempts;
-    let asked = match &fault {
-        Fault::Fetch(error) => error.retry_after(),
-        Fault::Analysis(_) | Fault::Store(_) | Fault::Wishes(_) => None,
-    };
+    let asked = fault.retry_after();
     let problem = (shop.explain)(fault);
     if ends {
         return Ending::Failed(problem);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::batches::BatchesConfig;
 use crate::config::ConfigError;
 use crate::domain::flag::Organisation;
 use crate::domain::lanes::ByLane;
@@ -37,6 +38,8 @@ pub struct JobsConfig {
     pub idempotency_hours: u32,
     /// Whether the reports of `/v1/score` are kept as well.
     pub keep_scores: bool,
+    /// Many jobs from one manifest.
+    pub batches: BatchesConfig,
     /// What trusted reporters are promised.
     pub flags: FlagsConfig,
 }
@@ -125,6 +128,7 @@ impl Default for JobsConfig {
             keep_counts_days: 1830,
             idempotency_hours: 24,
             keep_scores: true,
+            batches: BatchesConfig::default(),
             flags: FlagsConfig::default(),
         }
     }
@@ -162,7 +166,8 @@ impl JobsConfig {
             let got = &self.idempotency_hours;
             return wrong("jobs.idempotency_hours", "1..=720", got);
         }
-        self.flags.validate()
+        self.flags.validate()?;
+        self.batches.validate()
     }
 
     /// What the store may hold.

@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::attempt;
+use super::batches;
 use super::desk::{Desk, LOOK_EVERY};
 use super::fault::Fault;
 use super::{millis, now};
@@ -58,6 +59,7 @@ pub(super) struct Shop {
 /// Runs jobs until it is told to stop.
 #[derive(Debug)]
 pub struct Crew {
+    desk: Arc<Desk>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<()>,
 }
@@ -80,8 +82,13 @@ impl Crew {
                 tasks.spawn(serve(shop.clone(), lane, step));
             }
         }
+        tasks.spawn(batches::feed(shop.clone(), poison.clone()));
         tasks.spawn(sweep(shop, poison));
-        Self { phase, tasks }
+        Self {
+            desk: Arc::clone(desk),
+            phase,
+            tasks,
+        }
     }
 
     /// Begins no further attempts from now on.
@@ -97,11 +104,12 @@ impl Crew {
             self.phase.send_replace(Phase::Over);
             while self.tasks.join_next().await.is_some() {}
         }
+        write_scores(&self.desk).await;
     }
 }
 
 impl Shop {
-    fn closes(&self) -> bool {
+    pub(super) fn closes(&self) -> bool {
         *self.phase.borrow() != Phase::Working
     }
 
@@ -180,16 +188,30 @@ async fn sweep(shop: Shop, poison: String) {
         let forgotten = store.forget(older, keys).await;
         let flags = store.forget_flags(flags).await;
         let expired = store.expire(uncounted).await;
+        let batches = store.forget_batches(older).await;
+        write_scores(&shop.desk).await;
+        let days = super::drift::forgotten();
+        let scores = store.forget_scores(days).await;
         let errors = [
             swept.err(),
             hastened.err(),
             forgotten.err(),
             flags.err(),
             expired.err(),
+            batches.err(),
+            scores.err(),
         ];
         for error in errors.into_iter().flatten() {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "can't sweep the job store");
         }
+    }
+}
+
+/// Where that fails, the next time does it.
+async fn write_scores(desk: &Desk) {
+    if let Err(error) = desk.keep_scores().await {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, "can't write down how scores are distributed");
     }
 }

@@ -31,6 +31,12 @@ pub enum JobsError {
         /// Bytes that must stay free.
         least: u64,
     },
+    /// An owner has as many batches that aren't over as it may.
+    #[error("{limit} batches of this caller aren't over")]
+    TooManyBatches {
+        /// Batches that it may have.
+        limit: u64,
+    },
     /// Another server uses the data directory.
     #[error("another server uses {}", path.display())]
     InUse {

@@ -33,6 +33,13 @@ impl JobFiles {
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
+    /// The same for the manifests of batches of which lines are still to become jobs.
+    pub fn of_manifests(data: &Path) -> Result<Self, StoreError> {
+        let dir = data.join("batches");
+        fs::create_dir_all(&dir).map_err(StoreError::file("make the folder", &dir))?;
+        Ok(Self { dir })
+    }
+
     /// Gives `upload` the name of job `id`, and returns when both are on disk. Blocks on it.
     pub fn keep(&self, id: &str, upload: &Upload) -> Result<(), StoreError> {
         let path = self.dir.join(id);

@@ -4,8 +4,8 @@
 //! connection writes, so that statements never wait for each other's locks; others read.
 
 mod messages;
-mod queries;
-mod row;
+pub(in crate::store) mod queries;
+pub(in crate::store) mod row;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
