@@ -304,6 +304,30 @@ pub(super) fn of_callbacks() -> Vec<(StatusCode, &'static str)> {
     of_readiness().into_iter().chain(own).collect()
 }
 
+/// Another simulation is running.
+pub(super) fn simulating() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "overloaded",
+        "A simulation is running",
+        "One simulation runs at a time.",
+    )
+    .with("limit", "simulations")
+    .with("allowed", 1)
+    .retry_after(RETRY_AFTER_S)
+}
+
+/// Statuses and codes of a simulation.
+pub(super) fn of_simulations() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::NOT_FOUND, "not_found"),
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::TOO_MANY_REQUESTS, "overloaded"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
+}
+
 /// The server is up but its models are not loaded yet.
 pub(super) fn loading() -> Problem {
     Problem::new(

@@ -33,6 +33,7 @@ use crate::domain::sampling::Strategy;
         routes::reports::show,
         routes::models::list,
         routes::policies::list,
+        routes::policies::simulate::simulate,
         routes::health::alive,
         routes::health::ready,
         routes::metrics::show,
@@ -92,6 +93,7 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
             own.push((StatusCode::NOT_FOUND, "not_found"));
             own
         }
+        "/v1/policies/{name}/simulate" => error::of_simulations(),
         path if path.ends_with("/{id}") || path.starts_with("/v1/jobs/") => {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::NOT_FOUND, "not_found"));

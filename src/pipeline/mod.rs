@@ -15,6 +15,7 @@ mod recall;
 mod receipt;
 pub mod request;
 mod sight;
+pub mod simulation;
 mod spent;
 pub mod stage;
 pub mod status;

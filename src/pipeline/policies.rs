@@ -73,6 +73,12 @@ impl Policies {
         Ok(())
     }
 
+    /// Refuses a candidate that asks for anything else than what is answered, where that is known.
+    pub fn check_answers(&self, candidate: &Policy) -> Result<(), PolicyError> {
+        let answered = self.answered.get();
+        answered.map_or(Ok(()), |answered| candidate.check_questions(answered))
+    }
+
     /// All, by name, at this moment.
     pub fn in_use(&self) -> Arc<BTreeMap<String, LoadedPolicy>> {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);

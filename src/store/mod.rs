@@ -5,6 +5,7 @@ pub mod error;
 mod feed;
 pub mod jobs;
 pub mod keys;
+pub mod reports;
 pub mod spool;
 mod stamp;
 
@@ -14,10 +15,11 @@ pub use error::StoreError;
 pub use feed::Feed;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
+pub use reports::ReportStore;
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + Debug + Send + Sync {}
+pub trait Store: JobStore + ReportStore + Debug + Send + Sync {}
 
-impl<T: JobStore> Store for T {}
+impl<T: JobStore + ReportStore> Store for T {}

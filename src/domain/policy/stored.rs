@@ -19,6 +19,9 @@ use crate::domain::verdict::{Thresholds, Verdict};
 /// before there were regions, or lanes in them, are read as `live` and of no region.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StoredFindings {
+    /// The report's.
+    #[serde(default)]
+    pub id: String,
     /// When it was made; its UTC date chooses the rules.
     pub created_at: Timestamp,
     models: Vec<StoredModel>,
@@ -30,6 +33,9 @@ pub struct StoredFindings {
 /// What was decided for a stored report.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct StoredDecision {
+    /// Name of the policy.
+    #[serde(default)]
+    pub name: String,
     /// The action.
     pub action: String,
     /// The request's lane.

@@ -17,6 +17,7 @@ pub(in crate::http) fn is_open(route: &str) -> bool {
 }
 
 const SENDERS: &[Role] = &[Role::Client, Role::Flagger, Role::Admin];
+const DECIDERS: &[Role] = &[Role::Reviewer, Role::Admin];
 const ADMINS: &[Role] = &[Role::Admin];
 
 impl Rights {
@@ -35,6 +36,7 @@ impl Rights {
             Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {
                 Self::Roles(&Role::ALL)
             }
+            Some("/v1/policies/{name}/simulate") => Self::Roles(DECIDERS),
             Some(_) => Self::Roles(ADMINS),
         }
     }

@@ -49,6 +49,10 @@ fn routes() -> Router<AppState> {
         .route("/v1/reports/{id}", get(reports::show))
         .route("/v1/models", get(models::list))
         .route("/v1/policies", get(policies::list))
+        .route(
+            "/v1/policies/{name}/simulate",
+            post(policies::simulate::simulate).layer(DefaultBodyLimit::disable()),
+        )
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -17,5 +17,6 @@ mod problems;
 mod process;
 mod recall;
 mod score;
+mod simulate;
 mod tls;
 mod traces;

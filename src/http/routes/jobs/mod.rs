@@ -225,7 +225,7 @@ fn filter(query: &str) -> Result<Filter, Problem> {
     Ok(filter)
 }
 
-fn lane(name: &str) -> Result<Lane, Problem> {
+pub(in crate::http) fn lane(name: &str) -> Result<Lane, Problem> {
     let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name);
     lane.ok_or_else(|| unusable("lane", "flagger, live or backfill"))
 }
