@@ -275,6 +275,9 @@ fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
         | AnalyzeError::PolicyTwice(_)
         | AnalyzeError::Deadline { .. }
         | AnalyzeError::Task(_)
+        | AnalyzeError::Kept(_)
+        | AnalyzeError::NothingKept(_)
+        | AnalyzeError::KeptPlan { .. }
         | AnalyzeError::Calibration { .. }
         | AnalyzeError::Report(_) => problem,
     }

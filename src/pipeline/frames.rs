@@ -11,6 +11,7 @@ use super::error::AnalyzeError;
 use super::framing::{Framed, framed};
 use super::inputs::{Done, Job};
 use super::sight::{Part, Sight, Terms, look};
+use super::source::Source;
 use super::spent::Spent;
 use super::stage;
 use super::views::{Group, Role, Views};
@@ -19,7 +20,6 @@ use crate::domain::adaptive::Stop;
 use crate::domain::letterbox::Bars;
 use crate::domain::quality::LeftOut;
 use crate::domain::score::Logit;
-use crate::media::OpenMedia;
 use crate::media::protocol::Chosen;
 
 /// Whole pictures of one request in the server's memory that are looked at, besides those that are
@@ -79,10 +79,10 @@ pub(super) enum Outcome {
     Failed,
 }
 
-/// Runs the models of `terms` over everything that `media` yields; `decoding` lasts as long as that.
+/// Runs the models of `terms` over everything that `source` yields; `decoding` lasts as long as that.
 /// Dropping the future stops all.
 pub(super) async fn score(
-    media: OpenMedia,
+    source: Source,
     chosen: Chosen,
     terms: &Terms,
     decoding: Span,
@@ -93,7 +93,7 @@ pub(super) async fn score(
     let mut inference = None;
     {
         let role = |framed: &Framed| roles.get(framed.frame.index).cloned();
-        let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars), decoding)
+        let jobs = framed(source, terms.config.letterbox, Arc::clone(&bars), decoding)
             .map_ok(|framed| {
                 let role = role(&framed).unwrap_or_default();
                 look(framed, role, terms)

@@ -42,9 +42,19 @@ pub struct Request {
     pub(super) adaptive: bool,
     pub(super) lane: Lane,
     pub(super) region: Option<Region>,
+    pub(super) keep: bool,
 }
 
 impl Request {
+    /// The same, of which nothing is kept for scoring it again.
+    #[must_use]
+    pub fn without_keeping(self) -> Self {
+        Self {
+            keep: false,
+            ..self
+        }
+    }
+
     /// The lane that it was made for.
     pub fn lane(&self) -> Lane {
         self.lane
