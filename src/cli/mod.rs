@@ -9,6 +9,7 @@ mod models;
 mod output;
 mod policy;
 mod progress;
+mod rescore;
 mod score;
 mod serve;
 
@@ -60,7 +61,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_)
-        | Command::Eval(_) => "warn",
+        | Command::Eval(_)
+        | Command::Rescore(_) => "warn",
     };
     // Held until the command is done; then what is left of its traces is sent.
     let traces = match cli.command {
@@ -72,7 +74,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_)
-        | Command::Eval(_) => None,
+        | Command::Eval(_)
+        | Command::Rescore(_) => None,
     };
     telemetry::init(&config.log, level, traces.as_ref())
         .map_err(|error| Misuse(error.to_string()))?;
@@ -86,6 +89,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
         Command::Eval(args) => eval::run(config, &args, out),
+        Command::Rescore(args) => rescore::run(&config, &args, out),
     }
 }
 

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 pub use file::{Fault, PolicyError};
 pub use rule::Rule;
-pub use stored::{StoredDecision, StoredFindings};
+pub use stored::{ModelAnswer, StoredDecision, StoredFindings};
 pub use transitions::{Transition, Transitions};
 
 use super::combination::{Ballot, Combine, Combined};

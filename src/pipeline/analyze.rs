@@ -1,5 +1,6 @@
 //! One analysis, top to bottom.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use super::answer::{self, Evidence, People};
 use super::config::AnalysisConfig;
 use super::error::AnalyzeError;
 use super::frames::{self, Outputs};
+use super::gathering;
 use super::keeping::{Keeper, Keepsake};
 use super::policies::Policies;
 use super::recall::{self, Recall, Recalled};
@@ -224,7 +226,7 @@ impl Pipeline {
         let report = report?;
         let terms = terms(request, &report.receipt, about.on);
         self.recall.keep(&report, &terms);
-        self.shelve(&report, keeper, seen).await;
+        self.shelve(&report, request, (keeper, seen)).await;
         Ok(report)
     }
 
@@ -246,6 +248,7 @@ impl Pipeline {
             source: Source::Kept(Replay::new(frames, part.wanted)),
             decoding: tracing::Span::none(),
             keeper: None,
+            gathers: false,
         };
         let deadline = permit.deadline;
         let looking = self.score(viewing, (keepsake, part.chosen), &request, &permit);
@@ -261,27 +264,48 @@ impl Pipeline {
         self.report(&request, &seen, &about)
     }
 
+    /// Whether `material` of `request` is kept.
+    fn keeps(&self, request: &Request, material: Material) -> bool {
+        let archive = self.shelf.get().filter(|_| request.keep);
+        archive.is_some_and(|archive| archive.material() == material)
+    }
+
     /// Who keeps the frames of `request`, if anybody does.
     fn keeper(&self, request: &Request) -> Option<Arc<Keeper>> {
-        let archive = self.shelf.get().filter(|_| request.keep)?;
-        match archive.material() {
-            Material::Frames => Some(Arc::new(Keeper::begin(archive))),
-            Material::None | Material::Embeddings => None,
-        }
+        let archive = self.shelf.get()?;
+        self.keeps(request, Material::Frames)
+            .then(|| Arc::new(Keeper::begin(archive)))
     }
 
     /// Puts the material of `report` on the shelf.
-    async fn shelve(&self, report: &Report, keeper: Option<Arc<Keeper>>, seen: Seen) {
-        let (Some(archive), Some(keeper)) = (self.shelf.get().cloned(), keeper) else {
+    async fn shelve(
+        &self,
+        report: &Report,
+        request: &Request,
+        (keeper, seen): (Option<Arc<Keeper>>, Seen),
+    ) {
+        let Some(archive) = self.shelf.get().cloned() else {
             return;
         };
-        let id = report.id.clone();
-        let keep = move || keeper.finish(&archive, &id, &seen.keepsake);
+        let (id, today) = (report.id.clone(), today(Timestamp::now()));
+        let duration_s = seen.keepsake.facts.duration_s;
+        let records = if self.keeps(request, Material::Embeddings) {
+            gathering::records(&id, request, &seen.outputs, duration_s)
+        } else {
+            BTreeMap::new()
+        };
+        let keep = move || {
+            if let Some(keeper) = keeper {
+                keeper.finish(&archive, &id, &seen.keepsake)?;
+            }
+            let mut each = records.iter();
+            each.try_for_each(|(space, record)| archive.keep_vectors(space, today, record))
+        };
         let kept = tokio::task::spawn_blocking(keep).await;
         let kept = kept.map_err(AnalyzeError::from);
         if let Err(error) = kept.and_then(|kept| Ok(kept?)) {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(error, report = report.id, "CAN'T KEEP A REPORT'S FRAMES");
+            tracing::error!(error, report = report.id, "CAN'T KEEP A REPORT'S MATERIAL");
         }
     }
 
@@ -311,6 +335,7 @@ impl Pipeline {
             source: Source::Media(Box::new(media)),
             decoding,
             keeper,
+            gathers: self.keeps(request, Material::Embeddings),
         };
         let chosen = keepsake.chosen.clone();
         let mut seen = self
@@ -338,6 +363,7 @@ impl Pipeline {
             content: keepsake.blake3.clone(),
             repeats: Arc::default(),
             keeper: viewing.keeper,
+            gathers: viewing.gathers,
         };
         let outputs = frames::score(viewing.source, chosen, &terms, viewing.decoding).await?;
         let finders = 0..request.views.finders.len();
@@ -426,6 +452,7 @@ struct Viewing {
     /// Ends with the last frame.
     decoding: tracing::Span,
     keeper: Option<Arc<Keeper>>,
+    gathers: bool,
 }
 
 /// The date by which a policy's rules are chosen.

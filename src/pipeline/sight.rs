@@ -32,6 +32,8 @@ pub(super) struct Terms {
     pub(super) content: String,
     /// What was said of the same pixels before.
     pub(super) repeats: Arc<Repeats>,
+    /// Whether the vectors that heads read are gathered.
+    pub(super) gathers: bool,
     /// Who keeps the frames, if anybody does.
     pub(super) keeper: Option<Arc<Keeper>>,
 }

@@ -8,10 +8,14 @@ pub mod config;
 mod error;
 mod frames;
 mod pack;
+mod record;
+mod segments;
 mod shelf;
 
 pub use config::{KeepConfig, Material};
 pub use error::KeptError;
 pub use frames::{FrameReader, FrameWriter};
 pub use pack::{Packed, pack};
+pub use record::{Record, VectorFrame};
+pub use segments::VectorIndex;
 pub use shelf::Shelf;

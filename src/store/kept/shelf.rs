@@ -3,24 +3,40 @@
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use jiff::civil::Date;
 
 use super::super::error::StoreError;
 use super::frames::{FrameReader, FrameWriter};
+use super::record::Record;
+use super::segments::{Segments, VectorIndex, files};
 use super::{KeepConfig, KeptError, Material};
 
 /// How names of files begin that aren't whole.
 pub(super) const UNFINISHED: &str = ".new-";
 const FRAMES: &str = "frames";
+const EMBEDDINGS: &str = "embeddings";
+/// Time between looks at what is too old.
+const LOOK_EVERY: Duration = Duration::from_hours(1);
 
 /// Kept material of a data directory.
 #[derive(Debug)]
 pub struct Shelf {
     dir: PathBuf,
     config: KeepConfig,
-    /// Only one file is let go of at a time.
-    pruning: Mutex<()>,
+    stock: Mutex<Stock>,
+}
+
+/// What is known of all files; who holds it adds or lets go.
+#[derive(Debug)]
+struct Stock {
+    segments: Segments,
+    /// Bytes of all files, at least.
+    bytes: u64,
+    /// When what is too old is let go of next.
+    look_at: SystemTime,
 }
 
 /// A file of kept material.
@@ -51,10 +67,16 @@ impl Shelf {
 
     /// To read from, also beside a server.
     pub fn read(data: &Path, config: KeepConfig) -> Self {
+        let dir = data.join("kept");
+        let stock = Stock {
+            segments: Segments::new(dir.join(EMBEDDINGS)),
+            bytes: 0,
+            look_at: SystemTime::UNIX_EPOCH,
+        };
         Self {
-            dir: data.join("kept"),
+            dir,
             config,
-            pruning: Mutex::new(()),
+            stock: Mutex::new(stock),
         }
     }
 
@@ -76,11 +98,37 @@ impl Shelf {
     /// retention or limit is gone.
     pub fn keep(&self, frames: FrameWriter, report: &str, about: String) -> Result<(), KeptError> {
         let folder = self.dir.join(FRAMES);
-        frames.finish(&self.file(report), report, about)?;
+        let bytes = frames.finish(&self.file(report), report, about)?;
         File::open(&folder)
             .and_then(|folder| folder.sync_all())
             .map_err(StoreError::file("write to disk", &folder))?;
-        self.prune(SystemTime::now())?;
+        self.settle(&mut self.stock(), bytes)
+    }
+
+    /// Keeps what a backbone made of a report's frames. Once this returns it is on disk, and what
+    /// is beyond retention or limit is gone.
+    pub fn keep_vectors(&self, space: &str, day: Date, record: &Record) -> Result<(), KeptError> {
+        let mut stock = self.stock();
+        let bytes = stock.segments.add(space, day, record)?;
+        self.settle(&mut stock, bytes)
+    }
+
+    /// Where what is kept of `space` is.
+    pub fn vectors(&self, space: &str) -> Result<VectorIndex, KeptError> {
+        VectorIndex::open(&self.dir.join(EMBEDDINGS).join(space))
+    }
+
+    fn stock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts `more` bytes, and lets go of what is too much or too old where it is time for that.
+    fn settle(&self, stock: &mut Stock, more: u64) -> Result<(), KeptError> {
+        stock.bytes = stock.bytes.saturating_add(more);
+        let now = SystemTime::now();
+        if stock.bytes > self.config.max_bytes || now >= stock.look_at {
+            self.let_go(stock, now)?;
+        }
         Ok(())
     }
 
@@ -90,6 +138,11 @@ impl Shelf {
             return Ok(None);
         }
         FrameReader::open(&self.file(report), report)
+    }
+
+    /// Whether there are frames of `report`.
+    pub fn has_frames(&self, report: &str) -> bool {
+        is_id(report) && self.file(report).exists()
     }
 
     /// Ids of the reports whose frames are kept.
@@ -105,15 +158,17 @@ impl Shelf {
     }
 
     /// Deletes what is older than `keep.days`, and of the rest the oldest until it has no more than
-    /// `keep.max_bytes`. Returns how many files went.
+    /// `keep.max_bytes`. Returns how many files went. Vectors go with the whole file of their day.
     pub fn prune(&self, now: SystemTime) -> Result<u64, KeptError> {
-        let _turn = self.pruning.lock().unwrap_or_else(PoisonError::into_inner);
+        self.let_go(&mut self.stock(), now)
+    }
+
+    fn let_go(&self, stock: &mut Stock, now: SystemTime) -> Result<u64, KeptError> {
         let mut kept = Vec::new();
         let mut all = 0_u64;
-        for path in paths(&self.dir.join(FRAMES))? {
-            if !is_id(name(&path)) {
-                continue;
-            }
+        let frames = paths(&self.dir.join(FRAMES))?.into_iter();
+        let frames = frames.filter(|path| is_id(name(path)));
+        for path in frames.chain(files(&self.dir.join(EMBEDDINGS))?) {
             // Gone since it was listed.
             let Ok(metadata) = fs::metadata(&path) else {
                 continue;
@@ -137,6 +192,8 @@ impl Shelf {
             all = all.saturating_sub(file.bytes);
             gone += 1;
         }
+        stock.bytes = all;
+        stock.look_at = now.checked_add(LOOK_EVERY).unwrap_or(now);
         Ok(gone)
     }
 }
@@ -153,7 +210,7 @@ fn name(path: &Path) -> &str {
 }
 
 /// What is in `folder`; nothing where there is no such folder.
-fn paths(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(super) fn paths(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let listed = match fs::read_dir(folder) {
         Ok(listed) => listed,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -57,5 +57,8 @@ async fn pages_have_each_report_once_by_time_also_many_of_one_moment() {
         let lane = Some(Lane::Live);
         let live = walked(&store, &Span { lane, ..span }, limit).await;
         assert_eq!(live.concat(), "cdf");
+        assert_eq!(store.number(&span, None).await.unwrap(), 5);
+        let mark = store.page(&span, None, 2).await.unwrap()[1].mark;
+        assert_eq!(store.number(&span, Some(mark)).await.unwrap(), 3);
     }
 }

@@ -7,6 +7,10 @@ mod sqlite;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use super::jobs::{JobsError, Millis};
 use crate::domain::lanes::Lane;
@@ -23,6 +27,18 @@ pub struct Span {
 }
 
 impl Span {
+    /// From the first moment of the UTC day `from` to the last one of `to`; all where they are
+    /// absent.
+    pub fn of_days(from: Option<Date>, to: Option<Date>) -> Self {
+        // A day behind the last one that there is is no day.
+        let next = to.and_then(|to| to.tomorrow().ok());
+        Self {
+            from_ms: from.map_or(Millis::MIN, midnight),
+            until_ms: next.map_or(Millis::MAX, midnight),
+            lane: None,
+        }
+    }
+
     /// All reports that were made before `until_ms`.
     pub fn until(until_ms: Millis) -> Self {
         Self {
@@ -33,8 +49,14 @@ impl Span {
     }
 }
 
+/// The first moment of a day, UTC.
+fn midnight(date: Date) -> Millis {
+    let moment = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0));
+    moment.unwrap_or(Timestamp::MIN).as_millisecond()
+}
+
 /// Where a report stands among all, by the time at which it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
     /// When it was made.
     pub created_ms: Millis,
@@ -64,4 +86,7 @@ pub trait ReportStore: Debug + Send + Sync {
         after: Option<Mark>,
         limit: u32,
     ) -> Result<Vec<Listed>, JobsError>;
+
+    /// How many reports there are in `span` behind `after`.
+    async fn number(&self, span: &Span, after: Option<Mark>) -> Result<u64, JobsError>;
 }

@@ -15,11 +15,7 @@ impl ReportStore for SqliteJobs {
         after: Option<Mark>,
         limit: u32,
     ) -> Result<Vec<Listed>, JobsError> {
-        let before_all = Mark {
-            created_ms: span.from_ms,
-            seq: i64::MIN,
-        };
-        let after = after.unwrap_or(before_all);
+        let after = begin(span, after);
         // Along `reports_created`, whose entries end with the row's `seq`.
         let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(
             "SELECT created_ms, seq, id, body FROM reports \
@@ -40,4 +36,25 @@ impl ReportStore for SqliteJobs {
         };
         Ok(rows.into_iter().map(listed).collect())
     }
+    async fn number(&self, span: &Span, after: Option<Mark>) -> Result<u64, JobsError> {
+        let after = begin(span, after);
+        let number: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM reports WHERE (created_ms, seq) > (?1, ?2) \
+             AND created_ms < ?3 AND (?4 IS NULL OR lane = ?4)",
+        )
+        .bind(after.created_ms)
+        .bind(after.seq)
+        .bind(span.until_ms)
+        .bind(span.lane.map(Lane::name))
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(u64::try_from(number).unwrap_or_default())
+    }
+}
+
+fn begin(span: &Span, after: Option<Mark>) -> Mark {
+    after.unwrap_or(Mark {
+        created_ms: span.from_ms,
+        seq: i64::MIN,
+    })
 }

@@ -16,6 +16,7 @@ mod policies;
 mod problems;
 mod process;
 mod recall;
+mod rescore;
 mod score;
 mod simulate;
 mod tls;

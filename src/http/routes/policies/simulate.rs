@@ -6,9 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,7 +17,6 @@ use crate::http::routes::jobs::lane;
 use crate::http::routes::options::{unknown, unusable};
 use crate::http::state::AppState;
 use crate::pipeline::simulation::{Simulated, Simulation, SimulationError};
-use crate::store::jobs::Millis;
 use crate::store::reports::Span;
 
 /// Bytes of a candidate policy.
@@ -163,7 +160,7 @@ fn refused(fault: &PolicyError) -> Problem {
 fn read(query: &str, policy: Arc<Policy>) -> Result<Simulation, Problem> {
     let mut wanted = Simulation {
         policy,
-        span: Span::until(Millis::MAX),
+        span: Span::of_days(None, None),
         decided_by: None,
         on: None,
         examples: EXAMPLES,
@@ -174,12 +171,8 @@ fn read(query: &str, policy: Arc<Policy>) -> Result<Simulation, Problem> {
             value.parse().map_err(|_| unusable(&key, expected))
         };
         match &*key {
-            "from" => wanted.span.from_ms = midnight(date()?),
-            "to" => {
-                // A day behind the last one that there is is no day.
-                let next = date()?.tomorrow();
-                wanted.span.until_ms = next.map_or(Millis::MAX, midnight);
-            }
+            "from" => wanted.span.from_ms = Span::of_days(Some(date()?), None).from_ms,
+            "to" => wanted.span.until_ms = Span::of_days(None, Some(date()?)).until_ms,
             "lane" => wanted.span.lane = Some(lane(&value)?),
             "decided_by" => wanted.decided_by = Some(value.into_owned()),
             "on" => wanted.on = Some(date()?),
@@ -191,12 +184,6 @@ fn read(query: &str, policy: Arc<Policy>) -> Result<Simulation, Problem> {
         }
     }
     Ok(wanted)
-}
-
-/// The first moment of a day, UTC.
-fn midnight(date: Date) -> Millis {
-    let moment = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0));
-    moment.unwrap_or(Timestamp::MIN).as_millisecond()
 }
 
 fn answer(policy: &Policy, candidate: bool, found: &Simulated) -> SimulationCounts {
@@ -253,7 +240,7 @@ mod tests {
             lane: Some(Lane::Live),
         };
         assert_eq!((one.span, one.examples), (want, 0));
-        assert_eq!(wanted("").unwrap().span, Span::until(Millis::MAX));
+        assert_eq!(wanted("").unwrap().span, Span::of_days(None, None));
         assert!(wanted("to=9999-12-31").is_ok());
         for bad in [
             "from=2026-02-30",

@@ -82,6 +82,22 @@ impl SqliteJobs {
         })
     }
 
+    /// Opens the store of a data directory to read from, also beside its server. What would write
+    /// fails.
+    pub async fn read(data: &Path) -> Result<Self, JobsError> {
+        let path = data.join("jaga.sqlite");
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options(&path).read_only(true))
+            .await
+            .map_err(|source| JobsError::Open { path, source })?;
+        Ok(Self {
+            writer: readers.clone(),
+            readers,
+            _lock: None,
+        })
+    }
+
     pub(in crate::store) async fn begin(
         &self,
     ) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
