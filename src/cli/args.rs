@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::domain::flag::Organisation;
 use crate::domain::region::Region;
 use crate::domain::role::Role;
 use crate::domain::sampling::Strategy;
@@ -78,6 +79,9 @@ pub enum KeysAction {
         /// For people: whose it is.
         #[arg(long, value_name = "N")]
         name: Option<String>,
+        /// In whose name a flagger flags videos, such as election-body.
+        #[arg(long, value_name = "ORG")]
+        organisation: Option<Organisation>,
     },
     /// List the keys, without their secrets.
     List,

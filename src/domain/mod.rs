@@ -11,6 +11,7 @@ pub mod calibration;
 pub mod combination;
 pub mod coverage;
 pub mod face;
+pub mod flag;
 pub mod frame;
 pub mod job;
 pub mod lanes;

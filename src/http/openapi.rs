@@ -30,6 +30,10 @@ use crate::domain::sampling::Strategy;
         routes::jobs::callbacks::list,
         routes::jobs::callbacks::redeliver,
         routes::jobs::callbacks::ping,
+        routes::flags::list,
+        routes::flags::submit,
+        routes::flags::figures,
+        routes::flags::show,
         routes::reports::show,
         routes::models::list,
         routes::policies::list,
@@ -86,7 +90,12 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let mut codes: BTreeMap<StatusCode, BTreeSet<&'static str>> = BTreeMap::new();
     let own = match path {
         "/v1/score" => error::of_analyses(),
-        "/v1/jobs" => error::of_submissions(),
+        "/v1/jobs" | "/v1/flags" => error::of_submissions(),
+        "/v1/flags/figures" => {
+            let mut own = error::of_readiness().to_vec();
+            own.push((StatusCode::BAD_REQUEST, "bad_request"));
+            own
+        }
         "/v1/webhooks/ping" => error::of_callbacks(),
         "/v1/jobs/{id}/deliveries" => {
             let mut own = error::of_callbacks();

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod error;
 mod feed;
+pub mod flags;
 pub mod jobs;
 pub mod kept;
 pub mod keys;
@@ -14,6 +15,7 @@ use std::fmt::Debug;
 
 pub use error::StoreError;
 pub use feed::Feed;
+pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use kept::{KeepConfig, KeptError, Material, Shelf};
 pub use keys::{KeyRing, KeyStore, KeysError};
@@ -22,6 +24,6 @@ pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + ReportStore + Debug + Send + Sync {}
+pub trait Store: JobStore + FlagStore + ReportStore + Debug + Send + Sync {}
 
-impl<T: JobStore + ReportStore> Store for T {}
+impl<T: JobStore + FlagStore + ReportStore> Store for T {}

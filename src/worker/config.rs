@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
+use crate::domain::flag::Organisation;
 use crate::domain::lanes::ByLane;
 use crate::store::jobs::Capacity;
 
@@ -30,6 +33,56 @@ pub struct JobsConfig {
     pub idempotency_hours: u32,
     /// Whether the reports of `/v1/score` are kept as well.
     pub keep_scores: bool,
+    /// What trusted reporters are promised.
+    pub flags: FlagsConfig,
+}
+
+/// `[jobs.flags]` in `jaga.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FlagsConfig {
+    /// Seconds in which a flag is to be answered.
+    pub due_s: f64,
+    /// The same for single organisations.
+    pub due_s_of: BTreeMap<Organisation, f64>,
+    /// Days for which flags that are over are counted.
+    pub keep_days: u32,
+}
+
+impl Default for FlagsConfig {
+    fn default() -> Self {
+        Self {
+            due_s: 3600.0,
+            due_s_of: BTreeMap::new(),
+            keep_days: 1100,
+        }
+    }
+}
+
+impl FlagsConfig {
+    /// Time in which a flag of `organisation` is to be answered.
+    pub fn due(&self, organisation: &Organisation) -> Duration {
+        let own = self.due_s_of.get(organisation).copied();
+        Duration::from_secs_f64(own.unwrap_or(self.due_s))
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let wrong = |key, expected, got| Err(ConfigError::Value { key, expected, got });
+        let is_time = |seconds: &f64| (1.0..=31_536_000.0).contains(seconds);
+        if !is_time(&self.due_s) {
+            let got = self.due_s.to_string();
+            return wrong("jobs.flags.due_s", "1..=31536000", got);
+        }
+        if let Some((name, value)) = self.due_s_of.iter().find(|(_, s)| !is_time(s)) {
+            let got = format!("{value} of {name}");
+            return wrong("jobs.flags.due_s_of", "1..=31536000", got);
+        }
+        if !(1..=36_500).contains(&self.keep_days) {
+            let got = self.keep_days.to_string();
+            return wrong("jobs.flags.keep_days", "1..=36500", got);
+        }
+        Ok(())
+    }
 }
 
 /// `[jobs.max_queued]` in `jaga.toml`.
@@ -66,6 +119,7 @@ impl Default for JobsConfig {
             keep_days: 90,
             idempotency_hours: 24,
             keep_scores: true,
+            flags: FlagsConfig::default(),
         }
     }
 }
@@ -98,7 +152,7 @@ impl JobsConfig {
             let got = &self.idempotency_hours;
             return wrong("jobs.idempotency_hours", "1..=720", got);
         }
-        Ok(())
+        self.flags.validate()
     }
 
     /// What the store may hold.

@@ -8,8 +8,10 @@ use tokio::sync::{Notify, broadcast};
 
 use super::config::JobsConfig;
 use super::now;
+use crate::domain::flag::{Grounds, Organisation};
 use crate::domain::lanes::{ByLane, Lane};
 use crate::domain::report::Report;
+use crate::store::flags::NewFlag;
 use crate::store::jobs::{
     Content, Idempotency, Job, JobFiles, JobsError, KeptReport, Message, Millis, NewJob,
 };
@@ -33,6 +35,8 @@ pub struct Order {
     pub callback_url: Option<String>,
     /// The caller's word for "this request again".
     pub idempotency_key: Option<String>,
+    /// What a trusted reporter says with it, and who that is.
+    pub flag: Option<(Organisation, Grounds)>,
 }
 
 /// Where a desk keeps things.
@@ -138,6 +142,14 @@ impl Desk {
             fingerprint,
             since_ms: now.saturating_sub(hours * 3_600_000),
         });
+        let flag = order.flag.map(|(organisation, grounds)| {
+            let due = self.config.flags.due(&organisation).as_millis();
+            NewFlag {
+                due_ms: now.saturating_add(Millis::try_from(due).unwrap_or(Millis::MAX)),
+                organisation,
+                grounds,
+            }
+        });
         let job = NewJob {
             id,
             owner: order.owner,
@@ -147,6 +159,7 @@ impl Desk {
             callback_url: order.callback_url,
             content,
             idempotency,
+            flag,
         };
         let capacity = self.config.capacity();
         let submitted = self.store.submit(job, &capacity, now).await?;

@@ -8,7 +8,7 @@ mod fault;
 mod fetching;
 mod messenger;
 
-pub use config::JobsConfig;
+pub use config::{FlagsConfig, JobsConfig};
 pub use crew::{Crew, Explain, Tools};
 pub use desk::{Desk, Order, Places};
 pub use fault::Fault;

@@ -18,6 +18,8 @@ pub(in crate::http) fn is_open(route: &str) -> bool {
 
 const SENDERS: &[Role] = &[Role::Client, Role::Flagger, Role::Admin];
 const DECIDERS: &[Role] = &[Role::Reviewer, Role::Admin];
+// Reviewers read flags; none of them comes without a key that may flag.
+const FLAGGERS: &[Role] = &[Role::Flagger, Role::Reviewer, Role::Admin];
 const ADMINS: &[Role] = &[Role::Admin];
 
 impl Rights {
@@ -33,6 +35,7 @@ impl Rights {
                 | "/v1/jobs/{id}/events"
                 | "/v1/jobs/{id}/deliveries",
             ) => Self::Roles(SENDERS),
+            Some("/v1/flags" | "/v1/flags/{id}" | "/v1/flags/figures") => Self::Roles(FLAGGERS),
             Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {
                 Self::Roles(&Role::ALL)
             }

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use crate::domain::lanes::ByLane;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::store::jobs::Depth;
-use crate::telemetry::metrics::{MEDIA_TYPE, Waiting};
+use crate::store::Store;
+use crate::store::jobs::{Depth, Millis};
+use crate::telemetry::metrics::{MEDIA_TYPE, Queues, Waiting};
 
 /// What is counted, for Prometheus.
 ///
@@ -27,7 +28,7 @@ pub(in crate::http) async fn show(
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let status = state.loaded().map(|pipeline| pipeline.status());
     let jobs = match state.desk() {
-        Ok(desk) => Some(waiting(desk.store().depths().await?)),
+        Ok(desk) => Some(queues(desk.store()).await?),
         Err(_) => None,
     };
     let text = state
@@ -37,8 +38,15 @@ pub(in crate::http) async fn show(
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], text))
 }
 
-fn waiting(depths: ByLane<Depth>) -> ByLane<Waiting> {
+async fn queues(store: &dyn Store) -> Result<Queues, Problem> {
     let now = Timestamp::now().as_millisecond();
+    Ok(Queues {
+        lanes: waiting(store.depths().await?, now),
+        flags_overdue: store.overdue(now).await?,
+    })
+}
+
+fn waiting(depths: ByLane<Depth>, now: Millis) -> ByLane<Waiting> {
     ByLane::of(|lane| {
         let depth = depths.at(lane);
         let oldest_ms = depth

@@ -1,5 +1,6 @@
 //! One module a resource.
 
+pub(super) mod flags;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod metrics;
@@ -45,6 +46,14 @@ fn routes() -> Router<AppState> {
             "/v1/jobs/{id}/deliveries",
             get(jobs::callbacks::list).post(jobs::callbacks::redeliver),
         )
+        .route(
+            "/v1/flags",
+            get(flags::list)
+                .post(flags::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/v1/flags/figures", get(flags::figures))
+        .route("/v1/flags/{id}", get(flags::show))
         .route("/v1/webhooks/ping", post(jobs::callbacks::ping))
         .route("/v1/reports/{id}", get(reports::show))
         .route("/v1/models", get(models::list))

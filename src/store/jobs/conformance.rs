@@ -26,6 +26,7 @@ fn new(id: &str) -> NewJob {
             bytes: 10,
         },
         idempotency: None,
+        flag: None,
     }
 }
 

@@ -59,6 +59,8 @@ pub enum Name {
     JobsRunning,
     /// How long the oldest waiting job waits.
     JobsOldest,
+    /// Flags that wait past their due time.
+    FlagsOverdue,
     /// Runs of backbones.
     BackboneRuns,
     /// Inputs of the backbones' runs.
@@ -108,7 +110,7 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
         Self::Refused,
@@ -137,6 +139,7 @@ impl Name {
         Self::JobsQueued,
         Self::JobsRunning,
         Self::JobsOldest,
+        Self::FlagsOverdue,
         Self::BackboneRuns,
         Self::BackboneInputs,
         Self::BackboneWaiting,
@@ -214,6 +217,7 @@ impl Name {
             Self::JobsQueued => ("jaga_jobs_queued", Gauge, "Jobs that wait for their turn or their next attempt, by lane"),
             Self::JobsRunning => ("jaga_jobs_running", Gauge, "Jobs of which an attempt is on its way, by lane"),
             Self::JobsOldest => ("jaga_jobs_oldest_age_seconds", Gauge, "Time since the oldest waiting job was accepted, by lane"),
+            Self::FlagsOverdue => ("jaga_flags_overdue", Gauge, "Flags without an answer though it was due"),
             Self::BackboneRuns => ("jaga_backbone_runs", Counter, "Runs of the models' graphs"),
             Self::BackboneInputs => ("jaga_backbone_inputs", Counter, "Inputs of these runs; several may share one"),
             Self::BackboneWaiting => ("jaga_backbone_waiting", Gauge, "Inputs that wait for a session"),

@@ -20,11 +20,7 @@ use crate::pipeline::status::{Engine, Status};
 type Number = Gauge<f64, AtomicU64>;
 
 /// A registry for one answer.
-pub(super) fn registry(
-    ready: bool,
-    status: Option<&Status>,
-    jobs: Option<&ByLane<Waiting>>,
-) -> Registry {
+pub(super) fn registry(ready: bool, status: Option<&Status>, jobs: Option<&Queues>) -> Registry {
     let mut sheet = Sheet(Registry::default());
     sheet.gauge(Name::Ready, f64::from(u8::from(ready)));
     if let Some(status) = status {
@@ -38,6 +34,15 @@ pub(super) fn registry(
     }
     sheet.process();
     sheet.0
+}
+
+/// What waits in the job store.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Queues {
+    /// By lane.
+    pub lanes: ByLane<Waiting>,
+    /// Flags without an answer though it was due.
+    pub flags_overdue: u64,
 }
 
 /// What waits in a lane of the job store.
@@ -110,8 +115,10 @@ impl Sheet {
         self.gauge(Name::RequestsRunningLimit, running_limit as f64);
     }
 
-    fn jobs(&mut self, jobs: &ByLane<Waiting>) {
+    fn jobs(&mut self, queues: &Queues) {
         type Read = fn(&Waiting) -> f64;
+        let jobs = &queues.lanes;
+        self.gauge(Name::FlagsOverdue, queues.flags_overdue as f64);
         let gauges: [(Name, Read); 3] = [
             (Name::JobsQueued, |lane| lane.queued as f64),
             (Name::JobsRunning, |lane| lane.running as f64),

@@ -6,6 +6,7 @@ mod callbacks;
 mod connections;
 mod drain;
 mod exposition;
+mod flags;
 mod jobs;
 mod lifecycle;
 mod logs;

@@ -1,9 +1,10 @@
 //! `/v1/jobs`: videos that are scored while nobody waits.
 
-mod by_url;
+pub(in crate::http) mod by_url;
 pub(in crate::http) mod callbacks;
 pub(in crate::http) mod events;
 pub(in crate::http) mod submit;
+pub(in crate::http::routes) mod wishes;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::options::{unknown, unusable};
+use crate::domain::flag::Organisation;
 use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
 use crate::domain::report::Report;
@@ -59,10 +61,24 @@ pub(in crate::http) struct JobBody {
     #[schema(value_type = Option<Report>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<Box<RawValue>>,
+    /// Of whose flag it is the job, where one job is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flag: Option<FlagNote>,
     /// What went wrong; of the last attempt while the job is queued again.
     #[schema(value_type = Option<Body>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Box<RawValue>>,
+}
+
+/// What a job's end says of the flag that it answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct FlagNote {
+    organisation: Organisation,
+    /// The reporter's own number of the case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case_ref: Option<String>,
+    /// When an answer is due. RFC 3339, UTC.
+    due_at: String,
 }
 
 impl From<Job> for JobBody {
@@ -78,6 +94,7 @@ impl From<Job> for JobBody {
             attempts: job.attempt,
             report_id: job.report_id,
             report: None,
+            flag: None,
             problem: job
                 .problem
                 .and_then(|json| RawValue::from_string(json).ok()),
@@ -85,19 +102,28 @@ impl From<Job> for JobBody {
     }
 }
 
-fn written(ms: Millis) -> String {
+pub(in crate::http::routes) fn written(ms: Millis) -> String {
     Timestamp::from_millisecond(ms)
         .unwrap_or(Timestamp::UNIX_EPOCH)
         .to_string()
 }
 
 /// `job` with its report.
-pub(super) async fn whole(desk: &Desk, job: Job) -> Result<JobBody, Problem> {
+pub(in crate::http::routes) async fn whole(desk: &Desk, job: Job) -> Result<JobBody, Problem> {
     let report = match &job.report_id {
         Some(id) => desk.store().report(id).await?,
         None => None,
     };
+    let flag = match job.lane {
+        Lane::Flagger => desk.store().flag(&job.id).await?,
+        Lane::Live | Lane::Backfill => None,
+    };
     let mut body = JobBody::from(job);
+    body.flag = flag.map(|flag| FlagNote {
+        organisation: flag.organisation,
+        case_ref: flag.grounds.case_ref,
+        due_at: written(flag.due_ms),
+    });
     body.report = report.and_then(|report| RawValue::from_string(report.body).ok());
     Ok(body)
 }

@@ -4,6 +4,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::row::{JobRow, lane};
 use crate::domain::lanes::ByLane;
+use crate::store::flags::sqlite as flags;
 use crate::store::jobs::{
     Capacity, Claim, Content, Depth, Ending, Job, JobsError, KeptReport, Millis, NewJob,
 };
@@ -100,6 +101,9 @@ pub(super) async fn insert(
     .bind(now)
     .fetch_one(&mut *connection)
     .await?;
+    if let Some(flag) = &job.flag {
+        flags::insert(connection, &job.id, &job.owner, flag, now).await?;
+    }
     if let Some(idempotency) = &job.idempotency {
         sqlx::query("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)")
             .bind(&job.owner)
