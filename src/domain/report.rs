@@ -32,6 +32,9 @@ pub struct Report {
     pub id: String,
     /// RFC 3339, UTC, to the second.
     pub created_at: String,
+    /// Id of the report that this one was made anew for; absent on first reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rescored_of: Option<String>,
     /// The upload.
     pub media: MediaReport,
     /// Calibrated probability of the worst answered question: the one with the most severe
@@ -376,7 +379,7 @@ pub struct Receipt {
     pub plan: String,
     /// BLAKE3 over all settings that can move a score or a decision.
     pub config_blake3: String,
-    /// BLAKE3 over this report without `id`, `created_at`, `timings_ms` and this field.
+    /// BLAKE3 over this report without `id`, `created_at`, `rescored_of`, `timings_ms` and this field.
     pub report_blake3: String,
 }
 
@@ -407,7 +410,7 @@ impl Report {
     pub fn content_hash(&self) -> Result<String, serde_json::Error> {
         let mut value = serde_json::to_value(self)?;
         if let Some(object) = value.as_object_mut() {
-            for key in ["id", "created_at", "timings_ms"] {
+            for key in ["id", "created_at", "rescored_of", "timings_ms"] {
                 object.remove(key);
             }
             if let Some(receipt) = object.get_mut("receipt").and_then(|r| r.as_object_mut()) {

@@ -35,6 +35,8 @@ use crate::domain::sampling::Strategy;
         routes::flags::figures,
         routes::flags::show,
         routes::reports::show,
+        routes::appeals::submit,
+        routes::appeals::list,
         routes::models::list,
         routes::policies::list,
         routes::policies::simulate::simulate,
@@ -100,6 +102,11 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
         "/v1/jobs/{id}/deliveries" => {
             let mut own = error::of_callbacks();
             own.push((StatusCode::NOT_FOUND, "not_found"));
+            own
+        }
+        "/v1/reports/{id}/appeal" => {
+            let mut own = error::of_analyses();
+            own.extend(routes::appeals::problems());
             own
         }
         "/v1/policies/{name}/simulate" => error::of_simulations(),

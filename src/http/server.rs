@@ -22,7 +22,7 @@ use crate::outbound::webhook::Sender;
 use crate::outbound::{Fetcher, OutboundError};
 use crate::pipeline::{AnalyzeError, Pipeline};
 use crate::store::{
-    JobFiles, JobsError, KeptError, KeysError, Material, Shelf, Spool, SqliteJobs, StoreError,
+    JobFiles, JobsError, KeptError, KeysError, Shelf, Spool, SqliteJobs, StoreError,
 };
 use crate::worker::{Crew, Desk, Messenger, Places, Tools};
 
@@ -107,9 +107,7 @@ pub async fn run(
     let crew = tokio::select! {
         loaded = loading => {
             let pipeline = Arc::new(loaded??);
-            if let Some(shelf) = shelf {
-                pipeline.keep_in(shelf);
-            }
+            pipeline.keep_in(shelf);
             let tools = Tools {
                 pipeline: Arc::clone(&pipeline),
                 fetcher,
@@ -178,9 +176,9 @@ async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, JobsError
     Ok(Arc::new(desk))
 }
 
-/// Where material is kept, without that of reports that were never stored; `None` where none is to
-/// be kept. What was kept under other settings goes by its age all the same.
-async fn open_shelf(config: &Config, desk: &Desk) -> Result<Option<Arc<Shelf>>, ServeError> {
+/// Where material is kept, without that of reports that were never stored. What was kept under other
+/// settings goes by its age all the same.
+async fn open_shelf(config: &Config, desk: &Desk) -> Result<Arc<Shelf>, ServeError> {
     let shelf = Arc::new(Shelf::open(&config.data.dir, config.keep)?);
     let mut orphans = 0_u64;
     for report in shelf.reports()? {
@@ -193,8 +191,7 @@ async fn open_shelf(config: &Config, desk: &Desk) -> Result<Option<Arc<Shelf>>, 
     if orphans + gone > 0 {
         tracing::info!(orphans, gone, "let go of kept material");
     }
-    let keeps = shelf.material() != Material::None;
-    Ok(keeps.then_some(shelf))
+    Ok(shelf)
 }
 
 /// Loads the configured models, the default ones among them.

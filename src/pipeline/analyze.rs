@@ -179,6 +179,7 @@ impl Pipeline {
             lane,
             region: options.region.clone(),
             keep: true,
+            recall: true,
         })
     }
 
@@ -224,25 +225,27 @@ impl Pipeline {
         let report = stage::aggregate().in_scope(report);
         drop(permit);
         let report = report?;
-        let terms = terms(request, &report.receipt, about.on);
-        self.recall.keep(&report, &terms);
+        if request.recall {
+            let terms = terms(request, &report.receipt, about.on);
+            self.recall.keep(&report, &terms);
+        }
         self.shelve(&report, request, (keeper, seen)).await;
         Ok(report)
     }
 
     /// Scores a stored report's kept frames by the models of `options`, decided by `policy` as of
-    /// the day `on`: with the same models and settings the report that was made of the upload, but
+    /// the day `on` and as if it had come in `lane`: with the same models and settings the report that was made of the upload, but
     /// for its id, its times and that day. Sampling is that of the kept frames, of which windows
     /// that weren't asked for then are an error.
     pub async fn replay(
         &self,
         frames: FrameReader,
         options: &Options,
-        (policy, on): (Arc<Policy>, Date),
+        (policy, lane, on): (Arc<Policy>, Lane, Date),
         permit: Permit,
     ) -> Result<Arc<Report>, AnalyzeError> {
         let keepsake: Keepsake = serde_json::from_str(frames.about())?;
-        let request = self.resolve(options, keepsake.plan.stills, (permit.lane(), policy))?;
+        let request = self.resolve(options, keepsake.plan.stills, (lane, policy))?;
         let part = keepsake.part(&request.views.plan)?;
         let viewing = Viewing {
             source: Source::Kept(Replay::new(frames, part.wanted)),
@@ -268,6 +271,11 @@ impl Pipeline {
     fn keeps(&self, request: &Request, material: Material) -> bool {
         let archive = self.shelf.get().filter(|_| request.keep);
         archive.is_some_and(|archive| archive.material() == material)
+    }
+
+    /// Where material is.
+    pub(super) fn archive(&self) -> Option<Arc<Shelf>> {
+        self.shelf.get().cloned()
     }
 
     /// Who keeps the frames of `request`, if anybody does.
@@ -428,6 +436,7 @@ impl Pipeline {
                 .decide(&found.findings, &request.case(about.on)),
             models,
             receipt: self.receipt(request)?,
+            rescored_of: None,
             timings_ms: timings(about, &seen.outputs),
         };
         report.receipt.report_blake3 = report.content_hash()?;
@@ -456,7 +465,7 @@ struct Viewing {
 }
 
 /// The date by which a policy's rules are chosen.
-fn today(now: Timestamp) -> Date {
+pub(super) fn today(now: Timestamp) -> Date {
     now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date()
 }
 

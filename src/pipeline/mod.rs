@@ -2,6 +2,7 @@
 
 mod adaptive;
 pub mod admission;
+pub mod again;
 mod analyze;
 mod answer;
 pub mod config;

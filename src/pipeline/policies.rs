@@ -95,6 +95,14 @@ impl Policies {
         find(&self.in_use(), name.unwrap_or(&self.default))
     }
 
+    /// The policy that decides now what one of this `name` decided before: that of the name, or the
+    /// default one where there is none any more.
+    pub fn now(&self, name: &str) -> Result<Arc<Policy>, AnalyzeError> {
+        let in_use = self.in_use();
+        let same = in_use.get(name);
+        same.map_or_else(|| self.get(None), |own| Ok(Arc::clone(&own.policy)))
+    }
+
     /// Reads those files again that changed since they were read; what came of each, and nothing
     /// where none did. A file that can't be used leaves its policy as it was, and policies that don't
     /// go together (two of one name, no default) leave all as they were. A fault is told once.

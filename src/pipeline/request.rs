@@ -42,7 +42,10 @@ pub struct Request {
     pub(super) adaptive: bool,
     pub(super) lane: Lane,
     pub(super) region: Option<Region>,
+    /// Whether material is kept of it.
     pub(super) keep: bool,
+    /// Whether its report may be given again.
+    pub(super) recall: bool,
 }
 
 impl Request {
@@ -51,6 +54,15 @@ impl Request {
     pub fn without_keeping(self) -> Self {
         Self {
             keep: false,
+            ..self
+        }
+    }
+
+    /// The same, of which nothing stays: neither material, nor a report that is given again.
+    pub(super) fn once(self) -> Self {
+        Self {
+            keep: false,
+            recall: false,
             ..self
         }
     }

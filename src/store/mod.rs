@@ -1,5 +1,6 @@
 //! Where bytes, keys, jobs and reports are kept.
 
+pub mod appeals;
 pub mod config;
 pub mod error;
 mod feed;
@@ -13,6 +14,7 @@ mod stamp;
 
 use std::fmt::Debug;
 
+pub use appeals::AppealStore;
 pub use error::StoreError;
 pub use feed::Feed;
 pub use flags::FlagStore;
@@ -24,6 +26,6 @@ pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + FlagStore + ReportStore + Debug + Send + Sync {}
+pub trait Store: JobStore + FlagStore + ReportStore + AppealStore + Debug + Send + Sync {}
 
-impl<T: JobStore + FlagStore + ReportStore> Store for T {}
+impl<T: JobStore + FlagStore + ReportStore + AppealStore> Store for T {}

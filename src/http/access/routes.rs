@@ -39,6 +39,7 @@ impl Rights {
             Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {
                 Self::Roles(&Role::ALL)
             }
+            Some("/v1/reports/{id}/appeal") => Self::Roles(&Role::ALL),
             Some("/v1/policies/{name}/simulate") => Self::Roles(DECIDERS),
             Some(_) => Self::Roles(ADMINS),
         }

@@ -1,5 +1,6 @@
 //! One module a resource.
 
+pub(super) mod appeals;
 pub(super) mod flags;
 pub(super) mod health;
 pub(super) mod jobs;
@@ -56,6 +57,12 @@ fn routes() -> Router<AppState> {
         .route("/v1/flags/{id}", get(flags::show))
         .route("/v1/webhooks/ping", post(jobs::callbacks::ping))
         .route("/v1/reports/{id}", get(reports::show))
+        .route(
+            "/v1/reports/{id}/appeal",
+            get(appeals::list)
+                .post(appeals::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
         .route("/v1/models", get(models::list))
         .route("/v1/policies", get(policies::list))
         .route(

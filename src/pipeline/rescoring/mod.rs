@@ -2,6 +2,8 @@
 
 mod head;
 mod line;
+#[cfg(test)]
+mod scale;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -296,7 +298,12 @@ impl Rescorer {
         let permit = pipeline.admission().place(case.lane).await;
         let on = self.on.unwrap_or(case.date);
         let report = pipeline
-            .replay(frames, &options, (Arc::clone(&policy), on), permit)
+            .replay(
+                frames,
+                &options,
+                (Arc::clone(&policy), case.lane, on),
+                permit,
+            )
             .await?;
         let (answers, asked) = answers(&report);
         let from = Source::Frames;
@@ -309,12 +316,7 @@ impl Rescorer {
         if let Some(policy) = &self.policy {
             return Ok(Arc::clone(policy));
         }
-        let in_use = self.policies.in_use();
-        let same = in_use.get(&stored.findings.decision.name);
-        same.map_or_else(
-            || self.policies.get(None),
-            |own| Ok(Arc::clone(&own.policy)),
-        )
+        self.policies.now(&stored.findings.decision.name)
     }
 
     fn rescored(

@@ -46,6 +46,23 @@ impl Segments {
         day: Date,
         record: &Record,
     ) -> Result<u64, KeptError> {
+        let bytes = self.write(space, day, record)?;
+        let Some((_, path, file)) = self.open.get_mut(space) else {
+            return Ok(bytes);
+        };
+        let synced = file.sync_data();
+        Ok(synced
+            .map(|()| bytes)
+            .map_err(StoreError::file("write to disk", path))?)
+    }
+
+    /// Adds `record`, which may not be on disk yet when this returns.
+    pub(super) fn write(
+        &mut self,
+        space: &str,
+        day: Date,
+        record: &Record,
+    ) -> Result<u64, KeptError> {
         let body = record.encode().ok_or(KeptError::Picture {
             what: "vectors of different lengths",
         })?;
@@ -65,8 +82,9 @@ impl Segments {
         let Some((_, path, file)) = self.open.get_mut(space) else {
             return Ok(0);
         };
-        let written = file.write_all(&bytes).and_then(|()| file.sync_data());
-        let written = written.map_err(StoreError::file("write", path));
+        let written = file
+            .write_all(&bytes)
+            .map_err(StoreError::file("write", path));
         if written.is_err() {
             // What stands there now is no record; nothing may come behind it.
             self.open.remove(space);

@@ -113,6 +113,12 @@ impl Shelf {
         self.settle(&mut stock, bytes)
     }
 
+    /// Adds many records, for measurements.
+    #[cfg(test)]
+    pub(crate) fn fill(&self, space: &str, day: Date, record: &Record) -> Result<u64, KeptError> {
+        self.stock().segments.write(space, day, record)
+    }
+
     /// Where what is kept of `space` is.
     pub fn vectors(&self, space: &str) -> Result<VectorIndex, KeptError> {
         VectorIndex::open(&self.dir.join(EMBEDDINGS).join(space))

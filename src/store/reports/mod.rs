@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+pub(crate) mod filling;
 mod sqlite;
 
 use std::fmt::Debug;

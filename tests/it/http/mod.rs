@@ -2,6 +2,7 @@
 
 mod access;
 mod adaptive;
+mod appeals;
 mod callbacks;
 mod connections;
 mod drain;
