@@ -15,6 +15,7 @@ use crate::media::config::MediaConfig;
 use crate::outbound::config::{FetchConfig, WebhooksConfig};
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
+use crate::store::{KeepConfig, Material};
 use crate::telemetry::{LogConfig, TracesConfig};
 use crate::worker::{DriftConfig, JobsConfig};
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub drift: DriftConfig,
     /// What is told to the public.
     pub transparency: TransparencyConfig,
+    /// Material for scoring reports again.
+    pub keep: KeepConfig,
     /// Videos by URL.
     pub fetch: FetchConfig,
     /// Callbacks.
@@ -149,6 +152,17 @@ impl Config {
                 got: got.to_string(),
             })
         };
+        let longest = match self.keep.material {
+            Material::None => 3650,
+            Material::Frames | Material::Embeddings => self.jobs.keep_days,
+        };
+        if !(1..=longest).contains(&self.keep.days) {
+            let expected = "1..=3650, and no more than jobs.keep_days where material is kept";
+            return wrong("keep.days", expected, &self.keep.days);
+        }
+        if self.keep.max_bytes == 0 {
+            return wrong("keep.max_bytes", "positive", &0);
+        }
         if !(limits.max_duration_s.is_finite() && limits.max_duration_s > 0.0) {
             return wrong(
                 "media.limits.max_duration_s",
@@ -327,6 +341,14 @@ mod tests {
             .map_err(told)
             .unwrap_err();
         assert!(loose.contains("media.sandbox"), "{loose}");
+    }
+
+    #[test]
+    fn material_goes_no_later_than_its_reports() {
+        assert!(load("[jobs]\nkeep_days = 7", &[]).is_ok());
+        let error = load("[jobs]\nkeep_days = 7\n[keep]\nmaterial = \"frames\"", &[]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("configuration: keep.days"), "{error}");
     }
 
     #[test]

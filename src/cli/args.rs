@@ -59,6 +59,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Use what reviewers decided.
     Reviews(ReviewsArgs),
+    /// Score stored reports again, by other models or another policy, from what was kept of them.
+    Rescore(RescoreArgs),
 }
 
 /// `jaga serve`
@@ -209,6 +211,40 @@ pub enum Format {
     Json,
     /// One JSON object a line and file.
     Jsonl,
+}
+
+/// `jaga rescore`
+#[derive(Debug, Args)]
+pub struct RescoreArgs {
+    /// Data directory of the server whose reports these are; the configured one when absent. It is
+    /// only read, and its server may run.
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Model to ask in place of those that answered the same question; can be given several times.
+    /// Without one, reports are only decided again.
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// Policy file that decides; the configured policy of the old decision's name when absent.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Decide as if all reports were of this day; each one's own when absent.
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<Date>,
+    /// First UTC date of the reports.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+    /// Last UTC date of the reports.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+    /// File for the results, a line a report; it must be new unless --resume is given.
+    #[arg(long, value_name = "RESULTS.jsonl")]
+    pub out: PathBuf,
+    /// Go on behind the last whole line of RESULTS.jsonl.
+    #[arg(long)]
+    pub resume: bool,
+    /// Form of the summary on standard output.
+    #[arg(long, value_enum, default_value_t = SheetFormat::Text)]
+    pub format: SheetFormat,
 }
 
 /// `jaga eval`

@@ -12,6 +12,7 @@ mod models;
 mod output;
 mod policy;
 mod progress;
+mod rescore;
 mod reviews;
 mod score;
 mod serve;
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_)
+        | Command::Rescore(_)
         | Command::Transparency(_)
         | Command::Audit(_)
         | Command::Reviews(_) => "warn",
@@ -85,6 +87,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_)
+        | Command::Rescore(_)
         | Command::Transparency(_)
         | Command::Audit(_)
         | Command::Reviews(_) => None,
@@ -106,6 +109,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Transparency(args) => transparency::run(&config, &args, out),
         Command::Audit(args) => audit::run(&config, &args, out),
         Command::Reviews(args) => reviews::run(&config, &args, out),
+        Command::Rescore(args) => rescore::run(&config, &args, out),
     }
 }
 

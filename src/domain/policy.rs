@@ -5,6 +5,7 @@ mod check;
 mod file;
 mod rule;
 mod stored;
+mod transitions;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use utoipa::ToSchema;
 
 pub use file::{Fault, PolicyError};
 pub use rule::Rule;
-pub use stored::{StoredDecision, StoredFindings};
+pub use stored::{ModelAnswer, StoredDecision, StoredFindings};
+pub use transitions::{Transition, Transitions};
 
 use super::combination::{Ballot, Combine, Combined};
 use super::lanes::Lane;

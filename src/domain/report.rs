@@ -33,6 +33,9 @@ pub struct Report {
     pub id: String,
     /// RFC 3339, UTC, to the second.
     pub created_at: String,
+    /// Id of the report that this one was made anew for; absent on first reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rescored_of: Option<String>,
     /// The upload.
     pub media: MediaReport,
     /// Calibrated probability of the worst answered question: the one with the most severe
@@ -377,7 +380,7 @@ pub struct Receipt {
     pub plan: String,
     /// BLAKE3 over all settings that can move a score or a decision.
     pub config_blake3: String,
-    /// BLAKE3 over this report without `id`, `created_at`, `timings_ms` and this field.
+    /// BLAKE3 over this report without `id`, `created_at`, `rescored_of`, `timings_ms` and this field.
     pub report_blake3: String,
 }
 
@@ -403,7 +406,7 @@ pub struct Timings {
 
 impl Report {
     /// BLAKE3 over what two runs on the same upload with the same receipt inputs share: the
-    /// report's JSON with sorted keys, without `id`, `created_at`, `timings_ms` and
+    /// report's JSON with sorted keys, without `id`, `created_at`, `rescored_of`, `timings_ms` and
     /// `receipt.report_blake3`.
     pub fn content_hash(&self) -> Result<String, serde_json::Error> {
         Ok(hash(serde_json::to_value(self)?))
@@ -417,7 +420,7 @@ pub fn content_hash(json: &str) -> Result<String, serde_json::Error> {
 
 fn hash(mut report: Value) -> String {
     if let Some(object) = report.as_object_mut() {
-        for key in ["id", "created_at", "timings_ms"] {
+        for key in ["id", "created_at", "rescored_of", "timings_ms"] {
             object.remove(key);
         }
         if let Some(receipt) = object.get_mut("receipt").and_then(Value::as_object_mut) {

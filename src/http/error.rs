@@ -320,6 +320,9 @@ fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
         | AnalyzeError::PolicyTwice(_)
         | AnalyzeError::Deadline { .. }
         | AnalyzeError::Task(_)
+        | AnalyzeError::Kept(_)
+        | AnalyzeError::NothingKept(_)
+        | AnalyzeError::KeptPlan { .. }
         | AnalyzeError::Calibration { .. }
         | AnalyzeError::Report(_) => problem,
     }
@@ -356,6 +359,30 @@ pub(super) fn of_decisions() -> Vec<(StatusCode, &'static str)> {
         (StatusCode::NOT_FOUND, "not_found"),
         (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
         (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
+}
+
+/// Another simulation is running.
+pub(super) fn simulating() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "overloaded",
+        "A simulation is running",
+        "One simulation runs at a time.",
+    )
+    .with("limit", "simulations")
+    .with("allowed", 1)
+    .retry_after(RETRY_AFTER_S)
+}
+
+/// Statuses and codes of a simulation.
+pub(super) fn of_simulations() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::NOT_FOUND, "not_found"),
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::TOO_MANY_REQUESTS, "overloaded"),
     ];
     of_readiness().into_iter().chain(own).collect()
 }

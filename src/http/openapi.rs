@@ -45,8 +45,11 @@ use crate::domain::transparency::published::Group;
         routes::decisions::list,
         routes::transparency::counts,
         routes::transparency::statements,
+        routes::appeals::submit,
+        routes::appeals::list,
         routes::models::list,
         routes::policies::list,
+        routes::policies::simulate::simulate,
         routes::health::alive,
         routes::health::ready,
         routes::metrics::show,
@@ -113,6 +116,12 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
             own.push((StatusCode::NOT_FOUND, "not_found"));
             own
         }
+        "/v1/reports/{id}/appeal" => {
+            let mut own = error::of_analyses();
+            own.extend(routes::appeals::problems());
+            own
+        }
+        "/v1/policies/{name}/simulate" => error::of_simulations(),
         path if path.ends_with("/{id}")
             || path.ends_with("/{id}/decisions")
             || path.starts_with("/v1/jobs/")

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::access::Access;
 use super::config::ServerConfig;
 use super::error;
@@ -16,6 +18,9 @@ use crate::pipeline::Pipeline;
 use crate::store::Spool;
 use crate::telemetry::Metrics;
 use crate::worker::Desk;
+
+/// Simulations of policies at the same time: each keeps all cores busy.
+const SIMULATIONS: usize = 1;
 
 /// Shared by all requests; cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,6 +42,7 @@ struct Shared {
     upload_timeout: Duration,
     upload_pace: UploadPace,
     access: Access,
+    simulations: Semaphore,
 }
 
 impl AppState {
@@ -61,6 +67,7 @@ impl AppState {
                 upload_timeout: Duration::from_secs_f64(config.upload_timeout_s),
                 upload_pace: UploadPace::new(config),
                 access,
+                simulations: Semaphore::new(SIMULATIONS),
             }),
         }
     }
@@ -168,6 +175,11 @@ impl AppState {
     /// Where uploads go.
     pub fn spool(&self) -> &Spool {
         &self.shared.spool
+    }
+
+    /// Whose turn it is to try a policy.
+    pub(super) fn simulations(&self) -> &Semaphore {
+        &self.shared.simulations
     }
 
     /// Who may come in.

@@ -118,6 +118,8 @@ pub struct Scored {
     /// Uncalibrated log-odds, one a head, in the order asked for. A value that is no score fails
     /// its head alone.
     pub logits: Vec<Result<Logit, InferenceError>>,
+    /// For each head the vector that it read, where that was asked for and there is one.
+    pub vectors: Vec<Option<Vec<f32>>>,
     /// From the call to the start of the computation.
     pub queued: Duration,
     /// The computation.
@@ -187,6 +189,25 @@ impl Backbone {
         heads: &[Arc<Readout>],
         lane: Lane,
     ) -> Result<Scored, InferenceError> {
+        self.run(tensor, heads, (lane, false)).await
+    }
+
+    /// The same, with the vectors that the heads read.
+    pub async fn score_with_vectors(
+        &self,
+        tensor: Tensor,
+        heads: &[Arc<Readout>],
+        lane: Lane,
+    ) -> Result<Scored, InferenceError> {
+        self.run(tensor, heads, (lane, true)).await
+    }
+
+    async fn run(
+        &self,
+        tensor: Tensor,
+        heads: &[Arc<Readout>],
+        (lane, with_vectors): (Lane, bool),
+    ) -> Result<Scored, InferenceError> {
         let Timed {
             answer,
             queued,
@@ -198,11 +219,14 @@ impl Backbone {
                 Work {
                     tensor,
                     heads: heads.to_vec(),
+                    with_vectors,
                 },
             )
             .await?;
+        let (logits, vectors) = answer.into_iter().unzip();
         Ok(Scored {
-            logits: answer,
+            logits,
+            vectors,
             queued,
             computed,
         })
@@ -228,13 +252,14 @@ impl Backbone {
 struct Work {
     tensor: Tensor,
     heads: Vec<Arc<Readout>>,
+    with_vectors: bool,
 }
 
 /// A session whose outputs are read by heads.
 struct HeadedSession(Session);
 
-/// What each head made of one input.
-type Logits = Vec<Result<Logit, InferenceError>>;
+/// What each head made of one input, with what it read where that was asked for.
+type Logits = Vec<(Result<Logit, InferenceError>, Option<Vec<f32>>)>;
 
 impl Engine for HeadedSession {
     type Input = Work;
@@ -255,7 +280,12 @@ impl Engine for HeadedSession {
                 // Each head's output is among the names, and each name has its values.
                 let mut values = names.iter().zip(&outputs);
                 let own = values.find(|(name, _)| **name == head.output());
-                own.map(|(_, values)| head.of_row(&values.view(), row, works.len()))
+                own.map(|(_, values)| {
+                    let (values, batch) = (values.view(), works.len());
+                    let vector = || head.vector(&values, row, batch);
+                    let vector = work.with_vectors.then(vector).flatten();
+                    (head.of_row(&values, row, batch), vector)
+                })
             });
             logits.collect()
         };
@@ -299,8 +329,9 @@ fn warm_sessions(
         let work = Work {
             tensor: blank.clone(),
             heads: heads.clone(),
+            with_vectors: false,
         };
-        for logit in session.run(&[work])?.into_iter().flatten() {
+        for (logit, _) in session.run(&[work])?.into_iter().flatten() {
             logit?;
         }
         nodes = session.0.placed()?;
@@ -330,9 +361,10 @@ fn prove(
     let work = Work {
         tensor,
         heads: vec![Arc::clone(head)],
+        with_vectors: false,
     };
-    let logits = session.run(&[work])?;
-    let found = logits.into_iter().flatten().map(|logit| Ok(logit?.get()));
+    let logits = session.run(&[work])?.into_iter().flatten();
+    let found = logits.map(|(logit, _)| Ok(logit?.get()));
     let found = found.collect::<Result<Vec<f64>, InferenceError>>()?;
     golden.check(bundle.name(), provider, &found)
 }

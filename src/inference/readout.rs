@@ -166,7 +166,54 @@ impl Readout {
         }
     }
 
+    /// The vector of one picture that the head reads, that is `row` of the `batch` that `output` is
+    /// of; `None` for a model without a head and for an output that it can't read. What the mean
+    /// of tokens loses by becoming float32 is all that is lost.
+    #[expect(clippy::cast_possible_truncation, reason = "float32 is how it is kept")]
+    pub fn vector(
+        &self,
+        output: &ArrayViewD<'_, f32>,
+        row: usize,
+        batch: usize,
+    ) -> Option<Vec<f32>> {
+        let Form::Embedding(pooling, _) = &self.form else {
+            return None;
+        };
+        if output.shape().first() != Some(&batch) || row >= batch {
+            return None;
+        }
+        let own = output.index_axis(Axis(0), row);
+        if *pooling == Pooling::None {
+            return Some(own.iter().copied().collect());
+        }
+        let tokens = own.into_dimensionality::<Ix2>().ok()?;
+        let vector = self.pool(&tokens);
+        Some(vector.into_iter().map(|value| value as f32).collect())
+    }
+
+    /// What the head reads from a vector that [`Readout::vector`] gave; an error for one of another
+    /// length.
+    pub fn of_vector(&self, vector: &[f32]) -> Result<Logit, InferenceError> {
+        match &self.form {
+            Form::Embedding(_, head) if head.dim() == vector.len() => {
+                let vector: Vec<f64> = vector.iter().map(|value| f64::from(*value)).collect();
+                self.finite(head.logit(&vector))
+            }
+            Form::Embedding(..) | Form::Single(_) | Form::Class(..) | Form::Softmax(_) => {
+                Err(InferenceError::OutputShape {
+                    model: self.model.clone(),
+                    expected: "[dim] with the head's dim",
+                    found: vec![vector.len()],
+                })
+            }
+        }
+    }
+
     fn pooled(&self, tokens: &ArrayView2<'_, f32>, head: &Head) -> Result<Logit, InferenceError> {
+        self.finite(head.logit(&self.pool(tokens)))
+    }
+
+    fn pool(&self, tokens: &ArrayView2<'_, f32>) -> Vec<f64> {
         let rows = match &self.form {
             Form::Embedding(Pooling::Mean, _) => tokens.nrows(),
             Form::Embedding(..) | Form::Single(_) | Form::Class(..) | Form::Softmax(_) => 1,
@@ -175,8 +222,7 @@ impl Readout {
             let sum: f64 = column.iter().take(rows).map(|v| f64::from(*v)).sum();
             sum / rows as f64
         };
-        let embedding: Vec<f64> = tokens.columns().into_iter().map(mean).collect();
-        self.finite(head.logit(&embedding))
+        tokens.columns().into_iter().map(mean).collect()
     }
 
     fn row(&self, row: &ArrayView1<'_, f32>) -> Result<Logit, InferenceError> {

@@ -42,9 +42,31 @@ pub struct Request {
     pub(super) adaptive: bool,
     pub(super) lane: Lane,
     pub(super) region: Option<Region>,
+    /// Whether material is kept of it.
+    pub(super) keep: bool,
+    /// Whether its report may be given again.
+    pub(super) recall: bool,
 }
 
 impl Request {
+    /// The same, of which nothing is kept for scoring it again.
+    #[must_use]
+    pub fn without_keeping(self) -> Self {
+        Self {
+            keep: false,
+            ..self
+        }
+    }
+
+    /// The same, of which nothing stays: neither material, nor a report that is given again.
+    pub(super) fn once(self) -> Self {
+        Self {
+            keep: false,
+            recall: false,
+            ..self
+        }
+    }
+
     /// The lane that it was made for.
     pub fn lane(&self) -> Lane {
         self.lane

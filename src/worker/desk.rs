@@ -231,6 +231,11 @@ impl Desk {
         self.store.redeliver(id, now()).await
     }
 
+    /// Whether the reports of uploads that were no jobs are kept.
+    pub fn keeps_scores(&self) -> bool {
+        self.config.keep_scores
+    }
+
     /// Keeps the report of an upload that was no job, and notes its scores.
     pub async fn keep(
         &self,

@@ -48,6 +48,8 @@ impl Rights {
                 | "/v1/transparency"
                 | "/v1/transparency/statements",
             ) => Self::Roles(REVIEWERS),
+            Some("/v1/reports/{id}/appeal") => Self::Roles(&Role::ALL),
+            Some("/v1/policies/{name}/simulate") => Self::Roles(REVIEWERS),
             Some(_) => Self::Roles(ADMINS),
         }
     }

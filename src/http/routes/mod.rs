@@ -1,5 +1,6 @@
 //! One module a resource.
 
+pub(super) mod appeals;
 pub(super) mod batches;
 pub(super) mod decisions;
 pub(super) mod flags;
@@ -74,8 +75,18 @@ fn routes() -> Router<AppState> {
         .route("/v1/reports/{id}/decisions", get(decisions::list))
         .route("/v1/transparency", get(transparency::counts))
         .route("/v1/transparency/statements", get(transparency::statements))
+        .route(
+            "/v1/reports/{id}/appeal",
+            get(appeals::list)
+                .post(appeals::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
         .route("/v1/models", get(models::list))
         .route("/v1/policies", get(policies::list))
+        .route(
+            "/v1/policies/{name}/simulate",
+            post(policies::simulate::simulate).layer(DefaultBodyLimit::disable()),
+        )
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -2,6 +2,7 @@
 
 mod access;
 mod adaptive;
+mod appeals;
 pub(crate) mod batches;
 mod callbacks;
 mod connections;
@@ -22,6 +23,8 @@ mod policies;
 mod problems;
 mod process;
 mod recall;
+mod rescore;
 mod score;
+mod simulate;
 mod tls;
 mod traces;

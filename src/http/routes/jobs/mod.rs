@@ -268,7 +268,7 @@ pub(super) fn page_limit(value: &str) -> Result<u32, Problem> {
     limit.ok_or_else(|| unusable("limit", "1 to 500"))
 }
 
-fn lane(name: &str) -> Result<Lane, Problem> {
+pub(in crate::http) fn lane(name: &str) -> Result<Lane, Problem> {
     let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name);
     lane.ok_or_else(|| unusable("lane", "flagger, live or backfill"))
 }
