@@ -8,6 +8,7 @@ use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::lanes::Lane;
+use crate::domain::transparency::statement::{InvalidTerms, TransparencyConfig};
 use crate::http::config::{LimitsConfig, ServerConfig};
 use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
@@ -42,6 +43,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     /// Material for scoring reports again.
     pub keep: KeepConfig,
+    /// What is told to the public.
+    pub transparency: TransparencyConfig,
     /// Videos by URL.
     pub fetch: FetchConfig,
     /// Callbacks.
@@ -58,6 +61,9 @@ pub enum ConfigError {
     /// A file, a variable or a key that can't be read.
     #[error("can't read the configuration")]
     Source(#[from] config::ConfigError),
+    /// What statements of reasons can't say.
+    #[error("configuration: transparency.statements.{0}")]
+    Terms(#[from] InvalidTerms),
     /// A value out of its range.
     #[error("configuration: {key} must be {expected}, not {got}")]
     Value {
@@ -132,6 +138,9 @@ impl Config {
         self.jobs.validate()?;
         self.fetch.validate()?;
         self.webhooks.validate()?;
+        if let Some(terms) = &self.transparency.statements {
+            terms.validate()?;
+        }
         let limits = self.media.limits;
         let wrong = |key, expected, got: &dyn std::fmt::Display| {
             Err(ConfigError::Value {
@@ -224,6 +233,7 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("webhooks.hosts")
         .with_list_parse_key("webhooks.ports")
         .with_list_parse_key("webhooks.allow_addresses")
+        .with_list_parse_key("transparency.statements.territorial_scope")
         .source(Some(variables))
 }
 

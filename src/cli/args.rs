@@ -47,6 +47,12 @@ pub enum Command {
     Eval(EvalArgs),
     /// Score stored reports again, by other models or another policy, from what was kept of them.
     Rescore(RescoreArgs),
+    /// Count what was decided in a period, for the public.
+    Transparency(TransparencyArgs),
+    /// Look whether all that was decided is what it was.
+    Audit(AuditArgs),
+    /// Use what reviewers decided.
+    Reviews(ReviewsArgs),
 }
 
 /// `jaga serve`
@@ -253,6 +259,88 @@ pub struct EvalArgs {
     /// Seed of the draws.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// `jaga transparency`
+#[derive(Debug, Args)]
+pub struct TransparencyArgs {
+    /// First day, such as `2026-10-01`, UTC.
+    #[arg(long, value_name = "DATE")]
+    pub from: Date,
+    /// The day after the last one, UTC.
+    #[arg(long, value_name = "DATE")]
+    pub to: Date,
+    /// What is told apart: policy, `policy_version`, rule, action, verdict, lane, source, automation,
+    /// overturned, day, month; nothing for one sum.
+    #[arg(long, value_name = "NAME,…")]
+    pub group_by: Vec<String>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = TransparencyFormat::Json)]
+    pub format: TransparencyFormat,
+}
+
+/// Form of what is told of a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TransparencyFormat {
+    /// Counts as one JSON object.
+    Json,
+    /// Counts as CSV (RFC 4180), with a head.
+    Csv,
+    /// Statements of reasons for the DSA transparency database, one JSON object a line.
+    Statements,
+}
+
+/// `jaga audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do with the chain.
+    #[command(subcommand)]
+    pub action: AuditAction,
+}
+
+/// Actions on the chain of what was decided.
+#[derive(Debug, Subcommand)]
+pub enum AuditAction {
+    /// Walk along it and compare what it vouches for with what is stored; exit code 1 where it is
+    /// broken. A server may go on meanwhile.
+    Verify {
+        /// A head that was kept elsewhere; an entry has to have this hash.
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+        /// Form of the output.
+        #[arg(long, value_enum, default_value_t = SheetFormat::Text)]
+        format: SheetFormat,
+    },
+}
+
+/// `jaga reviews`
+#[derive(Debug, Args)]
+pub struct ReviewsArgs {
+    /// What to do with the decisions.
+    #[command(subcommand)]
+    pub action: ReviewsAction,
+}
+
+/// Actions on reviewers' decisions.
+#[derive(Debug, Subcommand)]
+pub enum ReviewsAction {
+    /// Print the videos on which people decided as a labelled table for `jaga eval`.
+    Export(ExportArgs),
+}
+
+/// `jaga reviews export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Folder with the videos, looked through with all folders in it. Those whose content is that of
+    /// a reviewed report are printed with their paths; without it, `path` is the content's BLAKE3.
+    #[arg(long, value_name = "DIR")]
+    pub files: Option<PathBuf>,
+    /// Only reports from this day on, such as `2026-10-01`, UTC.
+    #[arg(long, value_name = "DATE", requires = "to")]
+    pub from: Option<Date>,
+    /// Only reports of before this day, UTC.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    pub to: Option<Date>,
 }
 
 /// `jaga models`

@@ -1,6 +1,7 @@
 //! The command line: one file a command, results to a writer that is passed in.
 
 pub mod args;
+mod audit;
 mod bench;
 mod doctor;
 mod eval;
@@ -10,8 +11,10 @@ mod output;
 mod policy;
 mod progress;
 mod rescore;
+mod reviews;
 mod score;
 mod serve;
+mod transparency;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -62,7 +65,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_)
-        | Command::Rescore(_) => "warn",
+        | Command::Rescore(_)
+        | Command::Transparency(_)
+        | Command::Audit(_)
+        | Command::Reviews(_) => "warn",
     };
     // Held until the command is done; then what is left of its traces is sent.
     let traces = match cli.command {
@@ -75,7 +81,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_)
-        | Command::Rescore(_) => None,
+        | Command::Rescore(_)
+        | Command::Transparency(_)
+        | Command::Audit(_)
+        | Command::Reviews(_) => None,
     };
     telemetry::init(&config.log, level, traces.as_ref())
         .map_err(|error| Misuse(error.to_string()))?;
@@ -90,7 +99,18 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Bench(args) => bench::run(&config, &args, out),
         Command::Eval(args) => eval::run(config, &args, out),
         Command::Rescore(args) => rescore::run(&config, &args, out),
+        Command::Transparency(args) => transparency::run(&config, &args, out),
+        Command::Audit(args) => audit::run(&config, &args, out),
+        Command::Reviews(args) => reviews::run(&config, &args, out),
     }
+}
+
+/// Runs what reads the store to its end.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
 }
 
 /// Wrong usage that the argument parser can't see.

@@ -112,6 +112,8 @@ pub struct Reason {
     pub score: Probability,
     /// The rule's `min_score`.
     pub threshold: Probability,
+    /// What the rule asks for.
+    pub action: String,
 }
 
 impl Policy {
@@ -161,6 +163,7 @@ impl Policy {
                     question: rule.question.clone(),
                     score,
                     threshold: rule.min_score,
+                    action: rule.action.clone(),
                 })
                 .collect(),
             lane: case.lane,

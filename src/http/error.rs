@@ -64,7 +64,18 @@ impl From<JobsError> for Problem {
             .with("limit", "jobs.max_bytes")
             .with("allowed", limit)
             .retry_after(RETRY_AFTER_S),
+            JobsError::TooManyDecisions { limit } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "limit_exceeded",
+                "The report has as many decisions as it can have",
+                error.to_string(),
+            )
+            .with("limit", "decisions")
+            .with("allowed", limit),
             JobsError::InUse { .. }
+            | JobsError::NoStore { .. }
+            | JobsError::OtherForm { .. }
+            | JobsError::NoIndex { .. }
             | JobsError::Open { .. }
             | JobsError::Migrate { .. }
             | JobsError::Database(_)
@@ -303,6 +314,17 @@ pub(super) fn of_callbacks() -> Vec<(StatusCode, &'static str)> {
     let own = [
         (StatusCode::BAD_REQUEST, "bad_request"),
         (StatusCode::UNPROCESSABLE_ENTITY, "bad_callback"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
+}
+
+/// Statuses and codes of a reviewer's decision.
+pub(super) fn of_decisions() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::NOT_FOUND, "not_found"),
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
     ];
     of_readiness().into_iter().chain(own).collect()
 }

@@ -12,6 +12,7 @@ use super::problem::Body;
 use super::routes;
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
+use crate::domain::transparency::published::Group;
 
 /// What `#[derive]` collects from the handlers.
 #[derive(OpenApi)]
@@ -37,6 +38,10 @@ use crate::domain::sampling::Strategy;
         routes::reports::show,
         routes::appeals::submit,
         routes::appeals::list,
+        routes::decisions::decide,
+        routes::decisions::list,
+        routes::transparency::counts,
+        routes::transparency::statements,
         routes::models::list,
         routes::policies::list,
         routes::policies::simulate::simulate,
@@ -45,7 +50,7 @@ use crate::domain::sampling::Strategy;
         routes::metrics::show,
         routes::openapi::show,
     ),
-    components(schemas(Body, Region, Strategy))
+    components(schemas(Body, Group, Region, Strategy, routes::transparency::Format))
 )]
 struct Api;
 
@@ -93,7 +98,8 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let own = match path {
         "/v1/score" => error::of_analyses(),
         "/v1/jobs" | "/v1/flags" => error::of_submissions(),
-        "/v1/flags/figures" => {
+        "/v1/reports/{id}/decision" => error::of_decisions(),
+        "/v1/flags/figures" | "/v1/transparency" | "/v1/transparency/statements" => {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::BAD_REQUEST, "bad_request"));
             own
@@ -110,7 +116,10 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
             own
         }
         "/v1/policies/{name}/simulate" => error::of_simulations(),
-        path if path.ends_with("/{id}") || path.starts_with("/v1/jobs/") => {
+        path if path.ends_with("/{id}")
+            || path.ends_with("/{id}/decisions")
+            || path.starts_with("/v1/jobs/") =>
+        {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::NOT_FOUND, "not_found"));
             own

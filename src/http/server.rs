@@ -91,6 +91,9 @@ pub async fn run(
     let limits = config.server.clone();
     let serving = connections::serve(listener, state.clone(), tls, &limits, stopped.clone());
     let mut serving = std::pin::pin!(serving);
+    if let Some(terms) = config.transparency.statements.clone() {
+        state.set_terms(Arc::new(terms));
+    }
     let mut shutdown = std::pin::pin!(shutdown);
     let fetcher = Fetcher::open(&config.fetch, config.data.max_upload_bytes)?;
     let fetcher = Arc::new(fetcher);

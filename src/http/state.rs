@@ -11,6 +11,7 @@ use super::config::ServerConfig;
 use super::error;
 use super::pace::UploadPace;
 use super::problem::Problem;
+use crate::domain::transparency::statement::Terms;
 use crate::outbound::Fetcher;
 use crate::outbound::webhook::Sender;
 use crate::pipeline::Pipeline;
@@ -33,6 +34,7 @@ struct Shared {
     desk: OnceLock<Arc<Desk>>,
     fetcher: OnceLock<Arc<Fetcher>>,
     sender: OnceLock<Arc<Sender>>,
+    terms: OnceLock<Arc<Terms>>,
     leaving: AtomicBool,
     draining: AtomicBool,
     spool: Spool,
@@ -57,6 +59,7 @@ impl AppState {
                 desk: OnceLock::new(),
                 fetcher: OnceLock::new(),
                 sender: OnceLock::new(),
+                terms: OnceLock::new(),
                 leaving: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 spool,
@@ -105,6 +108,18 @@ impl AppState {
     /// Who sends callbacks, or refuses all; a problem until the server is set up.
     pub fn sender(&self) -> Result<&Arc<Sender>, Problem> {
         self.shared.sender.get().ok_or_else(error::loading)
+    }
+
+    /// Lets the server make statements of reasons. Only the first terms count.
+    pub fn set_terms(&self, terms: Arc<Terms>) {
+        if self.shared.terms.set(terms).is_err() {
+            tracing::warn!("second terms were ignored");
+        }
+    }
+
+    /// What statements of reasons say, if there are to be any.
+    pub fn terms(&self) -> Option<&Arc<Terms>> {
+        self.shared.terms.get()
     }
 
     /// Where jobs are taken; a problem until it is open.

@@ -8,6 +8,7 @@ pub mod flags;
 pub mod jobs;
 pub mod kept;
 pub mod keys;
+pub mod ledger;
 pub mod reports;
 pub mod spool;
 mod stamp;
@@ -21,11 +22,15 @@ pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use kept::{KeepConfig, KeptError, Material, Shelf};
 pub use keys::{KeyRing, KeyStore, KeysError};
+pub use ledger::Ledger;
 pub use reports::ReportStore;
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + FlagStore + ReportStore + AppealStore + Debug + Send + Sync {}
+pub trait Store:
+    JobStore + FlagStore + Ledger + ReportStore + AppealStore + Debug + Send + Sync
+{
+}
 
-impl<T: JobStore + FlagStore + ReportStore + AppealStore> Store for T {}
+impl<T: JobStore + FlagStore + Ledger + ReportStore + AppealStore> Store for T {}

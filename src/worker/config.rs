@@ -29,6 +29,8 @@ pub struct JobsConfig {
     pub max_bytes: u64,
     /// Days for which finished jobs and reports are kept.
     pub keep_days: u32,
+    /// Days for which reports are counted, and decisions on them kept; no fewer than `keep_days`.
+    pub keep_counts_days: u32,
     /// Hours for which an `Idempotency-Key` is remembered.
     pub idempotency_hours: u32,
     /// Whether the reports of `/v1/score` are kept as well.
@@ -117,6 +119,7 @@ impl Default for JobsConfig {
             max_queued: QueuedConfig::default(),
             max_bytes: 64 * 1024 * 1024 * 1024,
             keep_days: 90,
+            keep_counts_days: 1830,
             idempotency_hours: 24,
             keep_scores: true,
             flags: FlagsConfig::default(),
@@ -147,6 +150,10 @@ impl JobsConfig {
         }
         if !(1..=3650).contains(&self.keep_days) {
             return wrong("jobs.keep_days", "1..=3650", &self.keep_days);
+        }
+        if !(self.keep_days..=36_500).contains(&self.keep_counts_days) {
+            let got = &self.keep_counts_days;
+            return wrong("jobs.keep_counts_days", "jobs.keep_days to 36500", got);
         }
         if !(1..=720).contains(&self.idempotency_hours) {
             let got = &self.idempotency_hours;

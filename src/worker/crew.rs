@@ -171,12 +171,14 @@ async fn sweep(shop: Shop, poison: String) {
         }
         let (store, now) = (&shop.desk.store, now());
         let older = now.saturating_sub(i64::from(config.keep_days) * 86_400_000);
+        let uncounted = now.saturating_sub(i64::from(config.keep_counts_days) * 86_400_000);
         let keys = now.saturating_sub(i64::from(config.idempotency_hours) * 3_600_000);
         let flags = now.saturating_sub(i64::from(config.flags.keep_days) * 86_400_000);
         let swept = store.sweep(now, now, config.max_attempts, &poison).await;
         let forgotten = store.forget(older, keys).await;
         let flags = store.forget_flags(flags).await;
-        for error in [swept.err(), forgotten.err(), flags.err()]
+        let expired = store.expire(uncounted).await;
+        for error in [swept.err(), forgotten.err(), flags.err(), expired.err()]
             .into_iter()
             .flatten()
         {

@@ -18,6 +18,7 @@ pub(in crate::http) fn is_open(route: &str) -> bool {
 
 const SENDERS: &[Role] = &[Role::Client, Role::Flagger, Role::Admin];
 const DECIDERS: &[Role] = &[Role::Reviewer, Role::Admin];
+const REVIEWERS: &[Role] = &[Role::Reviewer, Role::Admin];
 // Reviewers read flags; none of them comes without a key that may flag.
 const FLAGGERS: &[Role] = &[Role::Flagger, Role::Reviewer, Role::Admin];
 const ADMINS: &[Role] = &[Role::Admin];
@@ -41,6 +42,12 @@ impl Rights {
             }
             Some("/v1/reports/{id}/appeal") => Self::Roles(&Role::ALL),
             Some("/v1/policies/{name}/simulate") => Self::Roles(DECIDERS),
+            Some(
+                "/v1/reports/{id}/decision"
+                | "/v1/reports/{id}/decisions"
+                | "/v1/transparency"
+                | "/v1/transparency/statements",
+            ) => Self::Roles(REVIEWERS),
             Some(_) => Self::Roles(ADMINS),
         }
     }

@@ -1,6 +1,7 @@
 //! One module a resource.
 
 pub(super) mod appeals;
+pub(super) mod decisions;
 pub(super) mod flags;
 pub(super) mod health;
 pub(super) mod jobs;
@@ -11,6 +12,7 @@ pub(super) mod options;
 pub(super) mod policies;
 pub(super) mod reports;
 pub(super) mod score;
+pub(super) mod transparency;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -63,6 +65,10 @@ fn routes() -> Router<AppState> {
                 .post(appeals::submit)
                 .layer(DefaultBodyLimit::disable()),
         )
+        .route("/v1/reports/{id}/decision", post(decisions::decide))
+        .route("/v1/reports/{id}/decisions", get(decisions::list))
+        .route("/v1/transparency", get(transparency::counts))
+        .route("/v1/transparency/statements", get(transparency::statements))
         .route("/v1/models", get(models::list))
         .route("/v1/policies", get(policies::list))
         .route(

@@ -3,8 +3,9 @@
 use super::*;
 use crate::domain::job::Step;
 use crate::domain::lanes::{ByLane, Lane};
+use crate::domain::review::{Review, Ruling};
 use crate::store::Store;
-use crate::store::jobs::{Capacity, Content, Ending, NewJob, SqliteJobs};
+use crate::store::jobs::{Capacity, Content, Ending, KeptReport, NewJob, SqliteJobs};
 
 const ROOM: Capacity = Capacity {
     queued: ByLane {
@@ -106,6 +107,58 @@ async fn flags_are_listed_and_counted(store: &dyn Store) {
     assert_eq!(one.unwrap().figures().len(), 1);
 }
 
+async fn done(store: &dyn Store, report: &str, rule: &str, now: Millis) {
+    let claimed = store.claim(Lane::Flagger, Step::Score, now, now + 10);
+    let job = claimed.await.unwrap().unwrap();
+    let reasons = match rule {
+        "" => String::new(),
+        rule => format!(r#"{{"rule":"{rule}","action":"label"}}"#),
+    };
+    let kept = KeptReport {
+        id: report.to_owned(),
+        owner: "key".to_owned(),
+        lane: Lane::Flagger,
+        asked_ms: now,
+        created_ms: now,
+        body: format!(r#"{{"policy":{{"action":"label","reasons":[{reasons}]}}}}"#),
+    };
+    let ended = store.end(&job.claim(), Ending::Done(kept), now).await;
+    assert!(ended.unwrap());
+}
+
+async fn a_flag_was_right_where_a_rule_or_a_person_says_so(store: &dyn Store) {
+    for (report, rule, rulings) in [
+        ("acted", "r", &[][..]),
+        ("passed", "", &[]),
+        ("wrong", "r", &[Ruling::Upheld, Ruling::Overturned]),
+        ("missed", "", &[Ruling::Overturned]),
+        ("kept", "r", &[Ruling::Overturned, Ruling::Upheld]),
+    ] {
+        flagged(store, report, "kpu", 1000).await;
+        done(store, report, rule, 1010).await;
+        for ruling in rulings {
+            let review = Review {
+                appeal: false,
+                decided_at: jiff::Timestamp::UNIX_EPOCH,
+                key: String::new(),
+                note: String::new(),
+                report: report.to_owned(),
+                reviewer: "ana".to_owned(),
+                ruling: *ruling,
+            };
+            assert!(store.review(review).await.unwrap().is_some());
+        }
+    }
+    flagged(store, "waits", "kpu", 1000).await;
+    // Figures are those of before, also when the reports are gone.
+    for _ in 0..2 {
+        let tally = store.tally(0, 9000, None, 1020).await.unwrap();
+        let figures = &tally.figures()["kpu"];
+        assert_eq!((figures.answered, figures.upheld), (5, 3));
+        store.forget(2000, 0).await.unwrap();
+    }
+}
+
 async fn what_tells_of_a_person_goes_with_the_job(store: &dyn Store) {
     flagged(store, "a", "kpu", 1000).await;
     fails(store, 1050).await;
@@ -135,6 +188,7 @@ mod sqlite {
     hold!(
         a_flag_comes_and_ends_with_its_job,
         flags_are_listed_and_counted,
+        a_flag_was_right_where_a_rule_or_a_person_says_so,
         what_tells_of_a_person_goes_with_the_job
     );
 }

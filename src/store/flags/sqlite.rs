@@ -141,8 +141,11 @@ impl FlagStore for SqliteJobs {
             Option<bool>,
         );
         let mut rows = sqlx::query_as::<_, Row>(
-            "SELECT organisation, received_ms, due_ms, outcome, ended_ms, NULL FROM flags \
-             WHERE received_ms >= ?1 AND received_ms < ?2 AND (?3 IS NULL OR organisation = ?3)",
+            "SELECT f.organisation, f.received_ms, f.due_ms, f.outcome, f.ended_ms, \
+             CASE WHEN l.entry IS NOT NULL \
+             THEN (l.rule <> '') <> (l.ruling IS 'overturned') END FROM flags f \
+             LEFT JOIN ledger l ON l.report = f.report_id WHERE f.received_ms >= ?1 \
+             AND f.received_ms < ?2 AND (?3 IS NULL OR f.organisation = ?3)",
         )
         .bind(from)
         .bind(to)

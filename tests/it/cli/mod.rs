@@ -1,6 +1,7 @@
 //! The program: what it prints where, and how it ends.
 
 mod import;
+mod ledger;
 mod policy;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ mod drain;
 mod exposition;
 mod flags;
 mod jobs;
+mod ledger;
 mod lifecycle;
 mod logs;
 mod metrics;
