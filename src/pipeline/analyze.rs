@@ -17,7 +17,7 @@ use super::keeping::{Keeper, Keepsake};
 use super::policies::Policies;
 use super::recall::{self, Recall, Recalled};
 use super::receipt::{Programs, receipt};
-use super::request::{Options, Request};
+use super::request::{Options, Request, Stays};
 use super::sight::Terms;
 use super::source::{Replay, Source};
 use super::stage;
@@ -178,8 +178,7 @@ impl Pipeline {
             frame_scores: options.frame_scores,
             lane,
             region: options.region.clone(),
-            keep: true,
-            recall: true,
+            stays: Stays::All,
         })
     }
 
@@ -225,7 +224,7 @@ impl Pipeline {
         let report = stage::aggregate().in_scope(report);
         drop(permit);
         let report = report?;
-        if request.recall {
+        if request.stays != Stays::Nothing {
             let terms = terms(request, &report.receipt, about.on);
             self.recall.keep(&report, &terms);
         }
@@ -269,7 +268,7 @@ impl Pipeline {
 
     /// Whether `material` of `request` is kept.
     fn keeps(&self, request: &Request, material: Material) -> bool {
-        let archive = self.shelf.get().filter(|_| request.keep);
+        let archive = self.shelf.get().filter(|_| request.stays == Stays::All);
         archive.is_some_and(|archive| archive.material() == material)
     }
 

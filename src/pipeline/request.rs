@@ -42,27 +42,34 @@ pub struct Request {
     pub(super) adaptive: bool,
     pub(super) lane: Lane,
     pub(super) region: Option<Region>,
-    /// Whether material is kept of it.
-    pub(super) keep: bool,
-    /// Whether its report may be given again.
-    pub(super) recall: bool,
+    pub(super) stays: Stays,
+}
+
+/// What stays of a request besides its report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stays {
+    /// Material for scoring it again, where there is a shelf; and its report may be given again.
+    All,
+    /// Its report may be given again.
+    Report,
+    /// Neither.
+    Nothing,
 }
 
 impl Request {
-    /// The same, of which nothing is kept for scoring it again.
+    /// The same, of which no material is kept for scoring it again.
     #[must_use]
     pub fn without_keeping(self) -> Self {
         Self {
-            keep: false,
+            stays: Stays::Report,
             ..self
         }
     }
 
-    /// The same, of which nothing stays: neither material, nor a report that is given again.
+    /// The same, of which nothing stays.
     pub(super) fn once(self) -> Self {
         Self {
-            keep: false,
-            recall: false,
+            stays: Stays::Nothing,
             ..self
         }
     }

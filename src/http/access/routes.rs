@@ -39,17 +39,21 @@ impl Rights {
                 | "/v1/batches/{id}/results",
             ) => Self::Roles(SENDERS),
             Some("/v1/flags" | "/v1/flags/{id}" | "/v1/flags/figures") => Self::Roles(FLAGGERS),
-            Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {
-                Self::Roles(&Role::ALL)
-            }
+            Some(
+                "/v1/models"
+                | "/v1/policies"
+                | "/v1/reports/{id}"
+                | "/v1/reports/{id}/appeal"
+                | "/openapi.json",
+            )
+            | None => Self::Roles(&Role::ALL),
             Some(
                 "/v1/reports/{id}/decision"
                 | "/v1/reports/{id}/decisions"
                 | "/v1/transparency"
-                | "/v1/transparency/statements",
+                | "/v1/transparency/statements"
+                | "/v1/policies/{name}/simulate",
             ) => Self::Roles(REVIEWERS),
-            Some("/v1/reports/{id}/appeal") => Self::Roles(&Role::ALL),
-            Some("/v1/policies/{name}/simulate") => Self::Roles(REVIEWERS),
             Some(_) => Self::Roles(ADMINS),
         }
     }

@@ -70,7 +70,10 @@ fn bundle(models: &Path) {
     let head = head.to_string().into_bytes();
     let hash = |bytes: &[u8]| -> String {
         let digest = Sha256::digest(bytes);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits
+            .map(|digit| char::from_digit(digit.into(), 16).unwrap())
+            .collect()
     };
     let manifest = format!(
         "[model]\nname = \"head\"\nversion = \"1\"\nstatus = \"experimental\"\n\
@@ -93,6 +96,7 @@ fn bundle(models: &Path) {
 }
 
 fn record(n: u64, frames: usize) -> Record {
+    let shift = usize::try_from(n).unwrap() * 31;
     let frame = |frame: usize| VectorFrame {
         time_s: frame as f64,
         measures: Measures {
@@ -104,7 +108,7 @@ fn record(n: u64, frames: usize) -> Record {
             flatness: 0.1,
         },
         vector: (0..DIM)
-            .map(|place| ((n as usize * 31 + frame * 7 + place) % 101) as f32 - 50.0)
+            .map(|place| ((shift + frame * 7 + place) % 101) as f32 - 50.0)
             .collect(),
     };
     Record {
@@ -129,10 +133,10 @@ async fn another_head_at_scale() {
     let mut config = Config::default();
     config.models.dirs = vec![models.clone()];
     let opened = Bundle::open(&models.join("head"), Path::new("nowhere")).unwrap();
-    let Sorted::Scorer(scorer) = opened.sort() else {
+    let Sorted::Scorer(opened) = opened.sort() else {
         panic!("a finder");
     };
-    let space = scorer.space().unwrap();
+    let space = opened.space().unwrap();
     let archive = Shelf::open(data.path(), KeepConfig::default()).unwrap();
     let day = Date::constant(2026, 11, 25);
     for n in 0..number {
@@ -148,7 +152,7 @@ async fn another_head_at_scale() {
         let rescorer = Arc::new(Rescorer::open(&config, data.path(), &wanted).unwrap());
         let read = SqliteJobs::read(data.path()).await.unwrap();
         let file = std::fs::File::create(data.path().join("results.jsonl")).unwrap();
-        let (mut out, mut after, mut scored) = (BufWriter::new(file), None, 0_u64);
+        let (mut out, mut after, mut count) = (BufWriter::new(file), None, 0_u64);
         loop {
             let page = read
                 .page(&Span::of_days(None, None), after, 256)
@@ -157,23 +161,23 @@ async fn another_head_at_scale() {
             let Some(last) = page.last() else { break };
             after = Some(last.mark);
             for line in rescorer.page(page).await.unwrap() {
-                let Outcome::Rescored(rescored) = &line.result else {
+                let Outcome::Rescored(found) = &line.result else {
                     panic!("{line:?}");
                 };
                 assert_eq!(
-                    (rescored.from, rescored.models[0].scored),
+                    (found.from, found.models[0].scored),
                     (Source::Embeddings, [16, 16])
                 );
-                scored += 1;
+                count += 1;
                 serde_json::to_writer(&mut out, &line).unwrap();
                 out.write_all(b"\n").unwrap();
             }
         }
         out.flush().unwrap();
         println!(
-            "round {round}: {scored} videos in {:.1} s",
+            "round {round}: {count} videos in {:.1} s",
             begin.elapsed().as_secs_f64()
         );
-        assert_eq!(scored, number);
+        assert_eq!(count, number);
     }
 }

@@ -29,10 +29,10 @@ pub(crate) async fn fill(store: &SqliteJobs, number: u64) -> Result<(), JobsErro
     while n < number {
         let mut transaction = store.begin().await?;
         for n in n..number.min(n + 10_000) {
-            let score = (n * 7919 % 1000) as f64 / 1000.0;
+            let chance = (n * 7919 % 1000) as f64 / 1000.0;
             let body = example
                 .replace(old_id, &id(n))
-                .replace(old_score, &score.to_string());
+                .replace(old_score, &chance.to_string());
             sqlx::query(
                 "INSERT INTO reports (id, owner, lane, asked_ms, created_ms, body) \
                  VALUES (?1, '', 'live', ?2, ?2, ?3)",

@@ -46,9 +46,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let models = folder.path().join("models");
         make(&models);
+        let quoted = |path: &Path| format!("{:?}", path.to_str().unwrap());
+        let (dir, library) = (quoted(&models), quoted(library));
         let config = format!(
-            "[models]\ndirs = [{models:?}]\ndefault = [\"tiny\"]\n\
-             [runtime]\nlibrary = {library:?}\n[analysis.quality]\n"
+            "[models]\ndirs = [{dir}]\ndefault = [\"tiny\"]\n\
+             [runtime]\nlibrary = {library}\n[analysis.quality]\n"
         );
         std::fs::write(folder.path().join("jaga.toml"), config).unwrap();
         Self {
