@@ -16,7 +16,7 @@ use crate::outbound::config::{FetchConfig, WebhooksConfig};
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
 use crate::telemetry::{LogConfig, TracesConfig};
-use crate::worker::JobsConfig;
+use crate::worker::{DriftConfig, JobsConfig};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct Config {
     pub data: StoreConfig,
     /// Jobs.
     pub jobs: JobsConfig,
+    /// How scores are watched.
+    pub drift: DriftConfig,
     /// What is told to the public.
     pub transparency: TransparencyConfig,
     /// Videos by URL.
@@ -133,6 +135,7 @@ impl Config {
         self.server.validate()?;
         self.traces.validate()?;
         self.jobs.validate()?;
+        self.drift.validate()?;
         self.fetch.validate()?;
         self.webhooks.validate()?;
         if let Some(terms) = &self.transparency.statements {
@@ -213,6 +216,7 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("runtime.providers")
         .with_list_parse_key("policy.files")
         .with_list_parse_key("server.trusted_proxies")
+        .with_list_parse_key("drift.references")
         .with_list_parse_key("fetch.hosts")
         .with_list_parse_key("fetch.ports")
         .with_list_parse_key("fetch.allow_addresses")

@@ -2,8 +2,10 @@
 
 pub mod args;
 mod audit;
+mod batch;
 mod bench;
 mod doctor;
+mod drift;
 mod eval;
 mod keys;
 mod models;
@@ -58,6 +60,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let level = match cli.command {
         Command::Serve(_) => "info,ort=warn",
         Command::Score(_)
+        | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -73,6 +77,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Serve(_) => telemetry::traces::start(&config.traces)
             .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?,
         Command::Score(_)
+        | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -89,6 +95,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Serve(args) => serve::run(config, &args),
         Command::Score(args) => score::run(config, &args, out),
+        Command::Batch(args) => batch::run(config, &args, out),
+        Command::Drift(args) => drift::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Keys(args) => keys::run(&config, &args, out),
         Command::Policy(args) => policy::run(&args, out),

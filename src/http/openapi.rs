@@ -31,6 +31,11 @@ use crate::domain::transparency::published::Group;
         routes::jobs::callbacks::list,
         routes::jobs::callbacks::redeliver,
         routes::jobs::callbacks::ping,
+        routes::batches::list,
+        routes::batches::submit::submit,
+        routes::batches::show,
+        routes::batches::cancel,
+        routes::batches::results::stream,
         routes::flags::list,
         routes::flags::submit,
         routes::flags::figures,
@@ -101,6 +106,7 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
             own.push((StatusCode::BAD_REQUEST, "bad_request"));
             own
         }
+        "/v1/batches" => error::of_batches(),
         "/v1/webhooks/ping" => error::of_callbacks(),
         "/v1/jobs/{id}/deliveries" => {
             let mut own = error::of_callbacks();
@@ -109,7 +115,8 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
         }
         path if path.ends_with("/{id}")
             || path.ends_with("/{id}/decisions")
-            || path.starts_with("/v1/jobs/") =>
+            || path.starts_with("/v1/jobs/")
+            || path.starts_with("/v1/batches/") =>
         {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::NOT_FOUND, "not_found"));

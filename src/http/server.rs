@@ -22,6 +22,7 @@ use crate::outbound::webhook::Sender;
 use crate::outbound::{Fetcher, OutboundError};
 use crate::pipeline::{AnalyzeError, Pipeline};
 use crate::store::{JobFiles, JobsError, KeysError, Spool, SqliteJobs, StoreError};
+use crate::worker::drift::Yardstick;
 use crate::worker::{Crew, Desk, Messenger, Places, Tools};
 
 /// Why a server ended other than by its signal.
@@ -162,11 +163,13 @@ fn follow_files(
 }
 
 /// Opens the jobs of the data directory.
-async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, JobsError> {
+async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, ServeError> {
     let places = Places {
         store: Arc::new(SqliteJobs::open(&config.data.dir).await?),
         files: JobFiles::open(&config.data.dir)?,
+        manifests: JobFiles::of_manifests(&config.data.dir)?,
         spool,
+        yardstick: Yardstick::open(&config.drift)?,
     };
     let desk = Desk::open(places, config.jobs.clone(), &error::poison()).await?;
     Ok(Arc::new(desk))

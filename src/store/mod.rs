@@ -1,5 +1,6 @@
 //! Where bytes, keys, jobs and reports are kept.
 
+pub mod batches;
 pub mod config;
 pub mod error;
 mod feed;
@@ -7,21 +8,27 @@ pub mod flags;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;
+pub mod scores;
 pub mod spool;
 mod stamp;
 
 use std::fmt::Debug;
 
+pub use batches::BatchStore;
 pub use error::StoreError;
 pub use feed::Feed;
 pub use flags::FlagStore;
 pub use jobs::{JobFiles, JobStore, JobsError, SqliteJobs};
 pub use keys::{KeyRing, KeyStore, KeysError};
 pub use ledger::Ledger;
+pub use scores::ScoreStore;
 pub use spool::{Spool, Upload};
 pub use stamp::{Followed, Stamp};
 
 /// All that a server keeps durably, in one place.
-pub trait Store: JobStore + FlagStore + Ledger + Debug + Send + Sync {}
+pub trait Store:
+    JobStore + BatchStore + FlagStore + Ledger + ScoreStore + Debug + Send + Sync
+{
+}
 
-impl<T: JobStore + FlagStore + Ledger> Store for T {}
+impl<T: JobStore + BatchStore + FlagStore + Ledger + ScoreStore> Store for T {}

@@ -33,7 +33,10 @@ impl Rights {
                 | "/v1/jobs"
                 | "/v1/jobs/{id}"
                 | "/v1/jobs/{id}/events"
-                | "/v1/jobs/{id}/deliveries",
+                | "/v1/jobs/{id}/deliveries"
+                | "/v1/batches"
+                | "/v1/batches/{id}"
+                | "/v1/batches/{id}/results",
             ) => Self::Roles(SENDERS),
             Some("/v1/flags" | "/v1/flags/{id}" | "/v1/flags/figures") => Self::Roles(FLAGGERS),
             Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {

@@ -1,5 +1,6 @@
 //! One module a resource.
 
+pub(super) mod batches;
 pub(super) mod decisions;
 pub(super) mod flags;
 pub(super) mod health;
@@ -48,6 +49,17 @@ fn routes() -> Router<AppState> {
             "/v1/jobs/{id}/deliveries",
             get(jobs::callbacks::list).post(jobs::callbacks::redeliver),
         )
+        .route(
+            "/v1/batches",
+            get(batches::list)
+                .post(batches::submit::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/v1/batches/{id}",
+            get(batches::show).delete(batches::cancel),
+        )
+        .route("/v1/batches/{id}/results", get(batches::results::stream))
         .route(
             "/v1/flags",
             get(flags::list)

@@ -2,9 +2,13 @@
 
 mod access;
 mod adaptive;
+pub(crate) mod batches;
 mod callbacks;
 mod connections;
+mod crashes;
 mod drain;
+mod drift;
+mod election;
 mod exposition;
 mod flags;
 mod jobs;
