@@ -87,11 +87,12 @@ pub(in crate::store) fn status(text: &str) -> Result<JobStatus, JobsError> {
     known("a status", text, JobStatus::ALL, JobStatus::name)
 }
 
-pub(super) fn lane(text: &str) -> Result<Lane, JobsError> {
+pub(in crate::store) fn lane(text: &str) -> Result<Lane, JobsError> {
     known("a lane", text, Lane::ALL, Lane::name)
 }
 
-fn known<T: Copy>(
+/// The value of this name.
+pub(in crate::store) fn known<T: Copy>(
     what: &'static str,
     text: &str,
     all: impl IntoIterator<Item = T>,
