@@ -81,6 +81,18 @@ impl From<JobsError> for Problem {
             )
             .with("limit", "decisions")
             .with("allowed", limit),
+            JobsError::DiskFull { least } => {
+                tracing::error!(least, "the disk is nearly full, so jobs are refused");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "overloaded",
+                    "No room for another job",
+                    error.to_string(),
+                )
+                .with("limit", "jobs.min_free_bytes")
+                .with("allowed", least)
+                .retry_after(RETRY_AFTER_S)
+            }
             JobsError::InUse { .. }
             | JobsError::NoStore { .. }
             | JobsError::OtherForm { .. }

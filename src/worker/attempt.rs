@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::crew::{Phase, Shop};
 use super::desk::{blocking, kept};
 use super::fault::Fault;
-use super::{fetching, now};
+use super::{fetching, millis, now};
 use crate::domain::job::{Step, backoff};
 use crate::domain::report::Report;
 use crate::pipeline::Options;
@@ -138,9 +138,8 @@ fn failed(shop: &Shop, job: &Job, fault: Fault) -> Ending {
     let first = Duration::from_secs_f64(config.backoff_s);
     let wait = backoff(job.attempt, first, longest);
     let wait = asked.map_or(wait, |asked| asked.min(longest).max(wait));
-    let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     Ending::Again {
         problem,
-        not_before_ms: now().saturating_add(wait),
+        not_before_ms: now().saturating_add(millis(wait)),
     }
 }

@@ -28,6 +28,8 @@ pub struct JobsConfig {
     pub max_queued: QueuedConfig,
     /// Bytes that the uploads of unfinished jobs may take.
     pub max_bytes: u64,
+    /// Bytes that stay free on the disk: with fewer no job is accepted, so that those that are can end.
+    pub min_free_bytes: u64,
     /// Days for which finished jobs and reports are kept.
     pub keep_days: u32,
     /// Days for which reports are counted, and decisions on them kept; no fewer than `keep_days`.
@@ -121,6 +123,7 @@ impl Default for JobsConfig {
             lease_s: 60.0,
             max_queued: QueuedConfig::default(),
             max_bytes: 64 * 1024 * 1024 * 1024,
+            min_free_bytes: 256 * 1024 * 1024,
             keep_days: 90,
             keep_counts_days: 1830,
             idempotency_hours: 24,

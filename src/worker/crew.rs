@@ -10,10 +10,10 @@ use super::attempt;
 use super::batches;
 use super::desk::{Desk, LOOK_EVERY};
 use super::fault::Fault;
-use super::now;
+use super::{millis, now};
 use crate::domain::job::Step;
 use crate::domain::lanes::{ByLane, Lane};
-use crate::outbound::Fetcher;
+use crate::outbound::{Fetcher, webhook};
 use crate::pipeline::Pipeline;
 use crate::store::jobs::{Job, Millis};
 
@@ -126,8 +126,7 @@ impl Shop {
     }
 
     pub(super) fn lease_until(&self) -> Millis {
-        let lease = self.desk.config.lease().as_millis();
-        now().saturating_add(i64::try_from(lease).unwrap_or(i64::MAX))
+        now().saturating_add(millis(self.desk.config.lease()))
     }
 
     async fn claim(&self, lane: Lane, step: Step) -> Option<Job> {
@@ -183,6 +182,9 @@ async fn sweep(shop: Shop, poison: String) {
         let keys = now.saturating_sub(i64::from(config.idempotency_hours) * 3_600_000);
         let flags = now.saturating_sub(i64::from(config.flags.keep_days) * 86_400_000);
         let swept = store.sweep(now, now, config.max_attempts, &poison).await;
+        let jobs = now.saturating_add(millis(Duration::from_secs_f64(config.max_backoff_s)));
+        let messages = now.saturating_add(millis(webhook::A_DAY));
+        let hastened = store.hasten(jobs, messages, now).await;
         let forgotten = store.forget(older, keys).await;
         let flags = store.forget_flags(flags).await;
         let expired = store.expire(uncounted).await;
@@ -190,17 +192,16 @@ async fn sweep(shop: Shop, poison: String) {
         write_scores(&shop.desk).await;
         let days = super::drift::forgotten();
         let scores = store.forget_scores(days).await;
-        for error in [
+        let errors = [
             swept.err(),
+            hastened.err(),
             forgotten.err(),
             flags.err(),
             expired.err(),
             batches.err(),
             scores.err(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        ];
+        for error in errors.into_iter().flatten() {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "can't sweep the job store");
         }

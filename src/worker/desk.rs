@@ -9,7 +9,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use super::batches::SURVEYS;
 use super::config::JobsConfig;
 use super::drift::{Tally, Yardstick};
-use super::now;
+use super::{millis, now};
 use crate::domain::flag::{Grounds, Organisation};
 use crate::domain::lanes::{ByLane, Lane};
 use crate::domain::report::Report;
@@ -126,6 +126,7 @@ impl Desk {
         upload: Upload,
         fingerprint: String,
     ) -> Result<(Job, bool), JobsError> {
+        self.room().await?;
         let id = ulid::Ulid::generate().to_string();
         let content = Content::File {
             blake3: upload.blake3.clone(),
@@ -147,8 +148,19 @@ impl Desk {
         url: String,
         fingerprint: String,
     ) -> Result<(Job, bool), JobsError> {
+        self.room().await?;
         let id = ulid::Ulid::generate().to_string();
         self.take(id, order, Content::Url(url), fingerprint).await
+    }
+
+    /// Whether the disk has room for one more job, and for the ends of those that are inside.
+    async fn room(&self) -> Result<(), JobsError> {
+        let least = self.config.min_free_bytes;
+        let files = self.files.clone();
+        if blocking(move || files.free()).await? < least {
+            return Err(JobsError::DiskFull { least });
+        }
+        Ok(())
     }
 
     async fn take(
@@ -166,9 +178,9 @@ impl Desk {
             since_ms: now.saturating_sub(hours * 3_600_000),
         });
         let flag = order.flag.map(|(organisation, grounds)| {
-            let due = self.config.flags.due(&organisation).as_millis();
+            let due = self.config.flags.due(&organisation);
             NewFlag {
-                due_ms: now.saturating_add(Millis::try_from(due).unwrap_or(Millis::MAX)),
+                due_ms: now.saturating_add(millis(due)),
                 organisation,
                 grounds,
             }

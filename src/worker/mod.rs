@@ -20,9 +20,16 @@ pub use fault::Fault;
 pub use fetching::download;
 pub use messenger::{Messenger, Render};
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::store::jobs::Millis;
+
+/// A time as the store counts.
+fn millis(time: Duration) -> Millis {
+    Millis::try_from(time.as_millis()).unwrap_or(Millis::MAX)
+}
 
 /// Now, as the store counts.
 fn now() -> Millis {

@@ -31,6 +31,12 @@ pub enum JobsError {
         /// Batches that it may have.
         limit: u64,
     },
+    /// The disk is nearly full: what is accepted couldn't be brought to its end.
+    #[error("fewer than {least} bytes are free on the disk of the jobs")]
+    DiskFull {
+        /// Bytes that must stay free.
+        least: u64,
+    },
     /// Another server uses the data directory.
     #[error("another server uses {}", path.display())]
     InUse {
