@@ -315,7 +315,7 @@ impl Table {
 }
 
 /// By the nearest rank: the least value that `percent` of all don't exceed; 0 of none.
-fn percentile(sorted: &[f32], percent: usize) -> f64 {
+pub(super) fn percentile(sorted: &[f32], percent: usize) -> f64 {
     let rank = sorted.len().saturating_mul(percent).div_ceil(100);
     let value = sorted.get(rank.saturating_sub(1));
     value.copied().map_or(0.0, f64::from)

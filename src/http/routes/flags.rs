@@ -8,7 +8,6 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,7 +15,7 @@ use super::jobs::by_url::{ByUrl, FlagMembers};
 use super::jobs::submit::{answered, take};
 use super::jobs::wishes::Door;
 use super::jobs::{JobBody, whole, written};
-use super::options::{unknown, unusable};
+use super::options::{day, period, unknown, unusable};
 use super::score::Form;
 use crate::domain::flag::{Figures, FlagOutcome, Organisation};
 use crate::domain::job::JobStatus;
@@ -388,30 +387,14 @@ pub(in crate::http) async fn figures(
             other => return Err(unknown(other, "from, to, organisation")),
         }
     }
-    let from = from.ok_or_else(|| unusable("from", EXPECTED_DAY))?;
-    let to = to.ok_or_else(|| unusable("to", EXPECTED_DAY))?;
-    if from >= to {
-        return Err(unusable("to", "a later day than `from`"));
-    }
+    let period = period(from, to)?;
     let own = narrowed(&caller, asked)?;
     let store = desk.store();
-    let tally = store.tally(begin(from)?, begin(to)?, own.as_ref(), now());
+    let (from, to) = period.millis();
+    let tally = store.tally(from, to, own.as_ref(), now()).await?;
     Ok(Json(Service {
-        from,
-        to,
-        organisations: tally.await?.figures(),
+        from: period.from(),
+        to: period.to(),
+        organisations: tally.figures(),
     }))
-}
-
-const EXPECTED_DAY: &str = "a day such as 2026-11-24";
-
-fn day(key: &str, text: &str) -> Result<Date, Problem> {
-    text.parse().map_err(|_| unusable(key, EXPECTED_DAY))
-}
-
-/// Milliseconds of the begin of a day, UTC.
-fn begin(day: Date) -> Result<Millis, Problem> {
-    let begin = TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
-    let begin = begin.map_err(|_| Problem::internal())?;
-    Ok(begin.as_millisecond())
 }

@@ -1,5 +1,8 @@
 //! What a caller may ask for in the query of a request with an upload.
 
+use jiff::civil::Date;
+
+use crate::domain::transparency::period::Period;
 use crate::http::problem::Problem;
 use crate::pipeline::Options;
 
@@ -45,6 +48,21 @@ pub(super) fn read(options: &mut Options, key: &str, value: &str) -> Result<bool
     }
     Ok(true)
 }
+
+/// Reads a day.
+pub(super) fn day(key: &str, text: &str) -> Result<Date, Problem> {
+    text.parse().map_err(|_| unusable(key, EXPECTED_DAY))
+}
+
+/// The period of these days, of which both must be there.
+pub(super) fn period(from: Option<Date>, to: Option<Date>) -> Result<Period, Problem> {
+    let from = from.ok_or_else(|| unusable("from", EXPECTED_DAY))?;
+    let to = to.ok_or_else(|| unusable("to", EXPECTED_DAY))?;
+    Period::new(from, to)
+        .map_err(|error| Problem::bad_request(error.to_string()).with("parameter", "to"))
+}
+
+const EXPECTED_DAY: &str = "a day such as 2026-11-24";
 
 /// A value that its key can't have.
 pub(super) fn unusable(key: &str, expected: &str) -> Problem {

@@ -10,10 +10,9 @@ use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use jiff::civil::Date;
 use utoipa::ToSchema;
 
-use super::options::{unknown, unusable};
+use super::options::{self, day, unknown, unusable};
 use crate::domain::transparency::Cut;
 use crate::domain::transparency::period::Period;
 use crate::domain::transparency::published::Published;
@@ -177,12 +176,7 @@ impl Asked {
                 other => return Err(unknown(other, "from, to")),
             }
         }
-        let missing = |key| unusable(key, "a day such as 2026-11-24; it is needed");
-        let from = from.ok_or_else(|| missing("from"))?;
-        let to = to.ok_or_else(|| missing("to"))?;
-        let period = Period::new(from, to);
-        let period = period
-            .map_err(|error| Problem::bad_request(error.to_string()).with("parameter", "to"))?;
+        let period = options::period(from, to)?;
         let cut = cut.join(",").parse().map_err(|error| {
             let detail = format!("`group_by`: {error}.");
             Problem::bad_request(detail).with("parameter", "group_by")
@@ -193,11 +187,6 @@ impl Asked {
             format,
         })
     }
-}
-
-fn day(key: &str, text: &str) -> Result<Date, Problem> {
-    let day = text.parse();
-    day.map_err(|_| unusable(key, "a day such as 2026-11-24"))
 }
 
 /// The form that the caller would rather have; JSON where it is all the same.
