@@ -17,7 +17,7 @@ use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
 use crate::store::{KeepConfig, Material};
 use crate::telemetry::{LogConfig, TracesConfig};
-use crate::worker::JobsConfig;
+use crate::worker::{DriftConfig, JobsConfig};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,10 +41,12 @@ pub struct Config {
     pub data: StoreConfig,
     /// Jobs.
     pub jobs: JobsConfig,
-    /// Material for scoring reports again.
-    pub keep: KeepConfig,
+    /// How scores are watched.
+    pub drift: DriftConfig,
     /// What is told to the public.
     pub transparency: TransparencyConfig,
+    /// Material for scoring reports again.
+    pub keep: KeepConfig,
     /// Videos by URL.
     pub fetch: FetchConfig,
     /// Callbacks.
@@ -136,6 +138,7 @@ impl Config {
         self.server.validate()?;
         self.traces.validate()?;
         self.jobs.validate()?;
+        self.drift.validate()?;
         self.fetch.validate()?;
         self.webhooks.validate()?;
         if let Some(terms) = &self.transparency.statements {
@@ -227,6 +230,7 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("runtime.providers")
         .with_list_parse_key("policy.files")
         .with_list_parse_key("server.trusted_proxies")
+        .with_list_parse_key("drift.references")
         .with_list_parse_key("fetch.hosts")
         .with_list_parse_key("fetch.ports")
         .with_list_parse_key("fetch.allow_addresses")

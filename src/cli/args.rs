@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::domain::drift::Population;
 use crate::domain::flag::Organisation;
 use crate::domain::region::Region;
 use crate::domain::role::Role;
@@ -33,6 +34,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Score files.
     Score(ScoreArgs),
+    /// Score what a manifest names, with a line of JSON for each.
+    Batch(BatchArgs),
     /// List, show, verify or import model bundles.
     Models(ModelsArgs),
     /// Make, list or revoke API keys.
@@ -45,14 +48,19 @@ pub enum Command {
     Bench(BenchArgs),
     /// Tell how good models are on labelled videos.
     Eval(EvalArgs),
-    /// Score stored reports again, by other models or another policy, from what was kept of them.
-    Rescore(RescoreArgs),
+    /// Compare the scores that a server gave lately with those of an evaluation.
+    ///
+    /// Reads the data directory, also while a server has it. Exit code 1 when a model's scores have
+    /// drifted (a population stability index of 0.25 or more).
+    Drift(DriftArgs),
     /// Count what was decided in a period, for the public.
     Transparency(TransparencyArgs),
     /// Look whether all that was decided is what it was.
     Audit(AuditArgs),
     /// Use what reviewers decided.
     Reviews(ReviewsArgs),
+    /// Score stored reports again, by other models or another policy, from what was kept of them.
+    Rescore(RescoreArgs),
 }
 
 /// `jaga serve`
@@ -176,6 +184,24 @@ pub struct ScoreArgs {
     pub adaptive: bool,
 }
 
+/// `jaga batch`
+#[derive(Debug, Args)]
+pub struct BatchArgs {
+    /// JSON lines, each `{"id", "path" | "url", …}`; relative paths begin at its folder. `-` is
+    /// standard input.
+    #[arg(value_name = "MANIFEST.jsonl")]
+    pub manifest: PathBuf,
+    /// File for the results, in the order in which they come; `-` is standard output.
+    #[arg(long, value_name = "RESULTS.jsonl")]
+    pub out: PathBuf,
+    /// Go on where an earlier run stopped: score only what the results don't hold.
+    #[arg(long)]
+    pub resume: bool,
+    /// Videos that are analysed at the same time; `analysis.concurrency` when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub jobs: Option<u32>,
+}
+
 /// Form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -259,6 +285,29 @@ pub struct EvalArgs {
     /// Seed of the draws.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// `jaga drift`
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Model to look at; can be given several times. All that gave scores when absent.
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// What `jaga eval` or `--save` wrote; can be given several times. `drift.references` when absent.
+    #[arg(long = "reference", value_name = "drift.json")]
+    pub references: Vec<PathBuf>,
+    /// Whose scores of the reference: `all`, `real` or `synthetic`. `drift.population` when absent.
+    #[arg(long, value_name = "WHOSE")]
+    pub population: Option<Population>,
+    /// Days that are compared, today among them. `drift.days` when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=90))]
+    pub days: Option<u16>,
+    /// Write the live scores to this file, as a reference for later.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = SheetFormat::Text)]
+    pub format: SheetFormat,
 }
 
 /// `jaga transparency`

@@ -2,8 +2,10 @@
 
 pub mod args;
 mod audit;
+mod batch;
 mod bench;
 mod doctor;
+mod drift;
 mod eval;
 mod keys;
 mod models;
@@ -59,6 +61,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let level = match cli.command {
         Command::Serve(_) => "info,ort=warn",
         Command::Score(_)
+        | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -75,6 +79,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Serve(_) => telemetry::traces::start(&config.traces)
             .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?,
         Command::Score(_)
+        | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -92,16 +98,18 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Serve(args) => serve::run(config, &args),
         Command::Score(args) => score::run(config, &args, out),
+        Command::Batch(args) => batch::run(config, &args, out),
+        Command::Drift(args) => drift::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Keys(args) => keys::run(&config, &args, out),
         Command::Policy(args) => policy::run(&args, out),
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
         Command::Eval(args) => eval::run(config, &args, out),
-        Command::Rescore(args) => rescore::run(&config, &args, out),
         Command::Transparency(args) => transparency::run(&config, &args, out),
         Command::Audit(args) => audit::run(&config, &args, out),
         Command::Reviews(args) => reviews::run(&config, &args, out),
+        Command::Rescore(args) => rescore::run(&config, &args, out),
     }
 }
 

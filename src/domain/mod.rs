@@ -12,6 +12,7 @@ pub mod calibration;
 pub mod combination;
 pub mod counted;
 pub mod coverage;
+pub mod drift;
 pub mod face;
 pub mod flag;
 pub mod frame;

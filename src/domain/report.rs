@@ -406,8 +406,8 @@ pub struct Timings {
 
 impl Report {
     /// BLAKE3 over what two runs on the same upload with the same receipt inputs share: the
-    /// report's JSON with sorted keys, without `id`, `created_at`, `rescored_of`, `timings_ms`
-    /// and `receipt.report_blake3`.
+    /// report's JSON with sorted keys, without `id`, `created_at`, `rescored_of`, `timings_ms` and
+    /// `receipt.report_blake3`.
     pub fn content_hash(&self) -> Result<String, serde_json::Error> {
         Ok(hash(serde_json::to_value(self)?))
     }

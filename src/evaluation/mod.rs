@@ -3,6 +3,7 @@
 
 mod cache;
 mod document;
+mod drift;
 mod error;
 mod manifest;
 mod outcome;
@@ -11,6 +12,7 @@ mod scoring;
 mod table;
 
 pub use document::{Document, Programs, SCHEMA, document};
+pub use drift::reference;
 pub use error::EvaluationError;
 pub use manifest::{Manifest, Video};
 pub use outcome::{Column, Outcome, Provenance, Results};

@@ -64,6 +64,15 @@ impl From<JobsError> for Problem {
             .with("limit", "jobs.max_bytes")
             .with("allowed", limit)
             .retry_after(RETRY_AFTER_S),
+            JobsError::TooManyBatches { limit } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                "Too many batches are open",
+                error.to_string(),
+            )
+            .with("limit", "jobs.batches.max_open")
+            .with("allowed", limit)
+            .retry_after(RETRY_AFTER_S),
             JobsError::TooManyDecisions { limit } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "limit_exceeded",
@@ -72,6 +81,18 @@ impl From<JobsError> for Problem {
             )
             .with("limit", "decisions")
             .with("allowed", limit),
+            JobsError::DiskFull { least } => {
+                tracing::error!(least, "the disk is nearly full, so jobs are refused");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "overloaded",
+                    "No room for another job",
+                    error.to_string(),
+                )
+                .with("limit", "jobs.min_free_bytes")
+                .with("allowed", least)
+                .retry_after(RETRY_AFTER_S)
+            }
             JobsError::InUse { .. }
             | JobsError::NoStore { .. }
             | JobsError::OtherForm { .. }
@@ -119,7 +140,7 @@ impl From<OutboundError> for Problem {
 }
 
 /// The problem of an attempt as it is kept with a job.
-pub(super) fn explain(fault: Fault) -> String {
+pub fn explain(fault: Fault) -> String {
     let problem: Problem = match fault {
         Fault::Analysis(error) => error.into(),
         Fault::Fetch(error) => error.into(),
@@ -245,6 +266,19 @@ pub(super) fn of_submissions() -> Vec<(StatusCode, &'static str)> {
         (StatusCode::UNPROCESSABLE_ENTITY, "bad_callback"),
     ];
     kinds.into_iter().chain(of_readiness()).chain(own).collect()
+}
+
+/// Statuses and codes that the submission of a batch can end with.
+pub(super) fn of_batches() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::CONFLICT, "idempotency_conflict"),
+        (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        (StatusCode::UNPROCESSABLE_ENTITY, "bad_url"),
+        (StatusCode::TOO_MANY_REQUESTS, "overloaded"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
 }
 
 /// Statuses and codes of a route that needs the models.

@@ -31,17 +31,22 @@ use crate::domain::transparency::published::Group;
         routes::jobs::callbacks::list,
         routes::jobs::callbacks::redeliver,
         routes::jobs::callbacks::ping,
+        routes::batches::list,
+        routes::batches::submit::submit,
+        routes::batches::show,
+        routes::batches::cancel,
+        routes::batches::results::stream,
         routes::flags::list,
         routes::flags::submit,
         routes::flags::figures,
         routes::flags::show,
         routes::reports::show,
-        routes::appeals::submit,
-        routes::appeals::list,
         routes::decisions::decide,
         routes::decisions::list,
         routes::transparency::counts,
         routes::transparency::statements,
+        routes::appeals::submit,
+        routes::appeals::list,
         routes::models::list,
         routes::policies::list,
         routes::policies::simulate::simulate,
@@ -104,6 +109,7 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
             own.push((StatusCode::BAD_REQUEST, "bad_request"));
             own
         }
+        "/v1/batches" => error::of_batches(),
         "/v1/webhooks/ping" => error::of_callbacks(),
         "/v1/jobs/{id}/deliveries" => {
             let mut own = error::of_callbacks();
@@ -118,7 +124,8 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
         "/v1/policies/{name}/simulate" => error::of_simulations(),
         path if path.ends_with("/{id}")
             || path.ends_with("/{id}/decisions")
-            || path.starts_with("/v1/jobs/") =>
+            || path.starts_with("/v1/jobs/")
+            || path.starts_with("/v1/batches/") =>
         {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::NOT_FOUND, "not_found"));

@@ -24,6 +24,7 @@ use crate::pipeline::{AnalyzeError, Pipeline};
 use crate::store::{
     JobFiles, JobsError, KeptError, KeysError, Shelf, Spool, SqliteJobs, StoreError,
 };
+use crate::worker::drift::Yardstick;
 use crate::worker::{Crew, Desk, Messenger, Places, Tools};
 
 /// Why a server ended other than by its signal.
@@ -169,11 +170,13 @@ fn follow_files(
 }
 
 /// Opens the jobs of the data directory.
-async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, JobsError> {
+async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, ServeError> {
     let places = Places {
         store: Arc::new(SqliteJobs::open(&config.data.dir).await?),
         files: JobFiles::open(&config.data.dir)?,
+        manifests: JobFiles::of_manifests(&config.data.dir)?,
         spool,
+        yardstick: Yardstick::open(&config.drift)?,
     };
     let desk = Desk::open(places, config.jobs.clone(), &error::poison()).await?;
     Ok(Arc::new(desk))

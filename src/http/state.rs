@@ -132,6 +132,11 @@ impl AppState {
         self.shared.leaving.store(true, Ordering::Release);
     }
 
+    /// Whether new work is turned away.
+    pub(super) fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Acquire)
+    }
+
     /// Turns new work away from now on.
     pub fn drain(&self) {
         self.leave();
@@ -143,7 +148,7 @@ impl AppState {
 
     /// The pipeline; a problem while it is loading and once the server is shutting down.
     pub fn pipeline(&self) -> Result<&Arc<Pipeline>, Problem> {
-        if self.shared.draining.load(Ordering::Acquire) {
+        if self.is_draining() {
             return Err(error::draining());
         }
         self.shared.pipeline.get().ok_or_else(error::loading)

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::batches::BatchesConfig;
 use crate::config::ConfigError;
 use crate::domain::flag::Organisation;
 use crate::domain::lanes::ByLane;
@@ -27,6 +28,8 @@ pub struct JobsConfig {
     pub max_queued: QueuedConfig,
     /// Bytes that the uploads of unfinished jobs may take.
     pub max_bytes: u64,
+    /// Bytes that stay free on the disk: with fewer no job is accepted, so that those that are can end.
+    pub min_free_bytes: u64,
     /// Days for which finished jobs and reports are kept.
     pub keep_days: u32,
     /// Days for which reports are counted, and decisions on them kept; no fewer than `keep_days`.
@@ -35,6 +38,8 @@ pub struct JobsConfig {
     pub idempotency_hours: u32,
     /// Whether the reports of `/v1/score` are kept as well.
     pub keep_scores: bool,
+    /// Many jobs from one manifest.
+    pub batches: BatchesConfig,
     /// What trusted reporters are promised.
     pub flags: FlagsConfig,
 }
@@ -118,10 +123,12 @@ impl Default for JobsConfig {
             lease_s: 60.0,
             max_queued: QueuedConfig::default(),
             max_bytes: 64 * 1024 * 1024 * 1024,
+            min_free_bytes: 256 * 1024 * 1024,
             keep_days: 90,
             keep_counts_days: 1830,
             idempotency_hours: 24,
             keep_scores: true,
+            batches: BatchesConfig::default(),
             flags: FlagsConfig::default(),
         }
     }
@@ -159,7 +166,8 @@ impl JobsConfig {
             let got = &self.idempotency_hours;
             return wrong("jobs.idempotency_hours", "1..=720", got);
         }
-        self.flags.validate()
+        self.flags.validate()?;
+        self.batches.validate()
     }
 
     /// What the store may hold.

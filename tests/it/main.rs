@@ -23,5 +23,6 @@ mod inference;
 mod media_files;
 mod outbound;
 mod providers;
+mod python;
 mod random;
 mod server;

@@ -1,6 +1,7 @@
 //! One module a resource.
 
 pub(super) mod appeals;
+pub(super) mod batches;
 pub(super) mod decisions;
 pub(super) mod flags;
 pub(super) mod health;
@@ -50,6 +51,17 @@ fn routes() -> Router<AppState> {
             get(jobs::callbacks::list).post(jobs::callbacks::redeliver),
         )
         .route(
+            "/v1/batches",
+            get(batches::list)
+                .post(batches::submit::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/v1/batches/{id}",
+            get(batches::show).delete(batches::cancel),
+        )
+        .route("/v1/batches/{id}/results", get(batches::results::stream))
+        .route(
             "/v1/flags",
             get(flags::list)
                 .post(flags::submit)
@@ -59,16 +71,16 @@ fn routes() -> Router<AppState> {
         .route("/v1/flags/{id}", get(flags::show))
         .route("/v1/webhooks/ping", post(jobs::callbacks::ping))
         .route("/v1/reports/{id}", get(reports::show))
+        .route("/v1/reports/{id}/decision", post(decisions::decide))
+        .route("/v1/reports/{id}/decisions", get(decisions::list))
+        .route("/v1/transparency", get(transparency::counts))
+        .route("/v1/transparency/statements", get(transparency::statements))
         .route(
             "/v1/reports/{id}/appeal",
             get(appeals::list)
                 .post(appeals::submit)
                 .layer(DefaultBodyLimit::disable()),
         )
-        .route("/v1/reports/{id}/decision", post(decisions::decide))
-        .route("/v1/reports/{id}/decisions", get(decisions::list))
-        .route("/v1/transparency", get(transparency::counts))
-        .route("/v1/transparency/statements", get(transparency::statements))
         .route("/v1/models", get(models::list))
         .route("/v1/policies", get(policies::list))
         .route(

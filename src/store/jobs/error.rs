@@ -25,6 +25,18 @@ pub enum JobsError {
         /// Bytes that they may take.
         limit: u64,
     },
+    /// The disk is nearly full: what is accepted couldn't be brought to its end.
+    #[error("fewer than {least} bytes are free on the disk of the jobs")]
+    DiskFull {
+        /// Bytes that must stay free.
+        least: u64,
+    },
+    /// An owner has as many batches that aren't over as it may.
+    #[error("{limit} batches of this caller aren't over")]
+    TooManyBatches {
+        /// Batches that it may have.
+        limit: u64,
+    },
     /// Another server uses the data directory.
     #[error("another server uses {}", path.display())]
     InUse {

@@ -102,6 +102,8 @@ pub struct Job {
     pub report_id: Option<String>,
     /// JSON of what went wrong, of the last attempt while it is queued again.
     pub problem: Option<String>,
+    /// The batch that it is of, and the id of its line there.
+    pub item: Option<(String, String)>,
 }
 
 impl Job {

@@ -25,7 +25,7 @@ use crate::domain::report::{FacesReport, ModelReport, Report, Timings};
 use crate::pipeline::{AnalyzeError, Status};
 
 pub use names::{Kind, Name};
-pub use scrape::{Queues, Waiting};
+pub use scrape::{LiveScores, Queues, Waiting};
 
 /// Media type of [`Metrics::text`]: the OpenMetrics text that Prometheus reads.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,5 +1,6 @@
 //! The program: what it prints where, and how it ends.
 
+mod batch;
 mod import;
 mod ledger;
 mod policy;

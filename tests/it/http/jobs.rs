@@ -41,7 +41,7 @@ fn submit(server: &Server, query: &str, body: Vec<u8>, key: Option<&str>) -> Res
     request.send().unwrap()
 }
 
-fn taken(server: &Server, query: &str, body: Vec<u8>) -> String {
+pub(super) fn taken(server: &Server, query: &str, body: Vec<u8>) -> String {
     let (status, accepted) = answer(submit(server, query, body, None));
     assert_eq!(status, 202, "{accepted}");
     accepted["id"].as_str().unwrap().to_owned()

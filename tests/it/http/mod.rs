@@ -3,9 +3,13 @@
 mod access;
 mod adaptive;
 mod appeals;
+pub(crate) mod batches;
 mod callbacks;
 mod connections;
+mod crashes;
 mod drain;
+mod drift;
+mod election;
 mod exposition;
 mod flags;
 mod jobs;

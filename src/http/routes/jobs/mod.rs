@@ -44,6 +44,12 @@ pub(in crate::http) struct JobBody {
     /// The caller's own word for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ref: Option<String>,
+    /// The batch that it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<String>,
+    /// The id of its line there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_id: Option<String>,
     /// RFC 3339, UTC.
     created_at: String,
     /// When its first attempt began.
@@ -83,7 +89,10 @@ pub(in crate::http) struct FlagNote {
 
 impl From<Job> for JobBody {
     fn from(job: Job) -> Self {
+        let (batch_id, item_id) = job.item.unzip();
         Self {
+            batch_id,
+            item_id,
             id: job.id,
             status: job.status,
             lane: job.lane,
@@ -233,11 +242,7 @@ fn filter(query: &str) -> Result<Filter, Problem> {
             }
             "lane" => filter.lane = Some(lane(&value)?),
             "limit" => {
-                let limit = value
-                    .parse()
-                    .ok()
-                    .filter(|n| (1..=LONGEST_PAGE).contains(n));
-                filter.limit = limit.ok_or_else(|| unusable("limit", "1 to 500"))?;
+                filter.limit = page_limit(&value)?;
             }
             "cursor" => {
                 let before = value
@@ -249,6 +254,18 @@ fn filter(query: &str) -> Result<Filter, Problem> {
         }
     }
     Ok(filter)
+}
+
+/// The `limit` of a page; the usual one when it is empty.
+pub(super) fn page_limit(value: &str) -> Result<u32, Problem> {
+    if value.is_empty() {
+        return Ok(PAGE);
+    }
+    let limit = value
+        .parse()
+        .ok()
+        .filter(|n| (1..=LONGEST_PAGE).contains(n));
+    limit.ok_or_else(|| unusable("limit", "1 to 500"))
 }
 
 pub(in crate::http) fn lane(name: &str) -> Result<Lane, Problem> {

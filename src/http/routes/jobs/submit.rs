@@ -26,7 +26,8 @@ use crate::pipeline::{AnalyzeError, stage};
 use crate::store::jobs::Job;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(in crate::http::routes) const REPLAYED: HeaderName =
+    HeaderName::from_static("idempotency-replayed");
 
 /// A job that was taken.
 #[derive(Debug, Serialize, ToSchema)]
@@ -141,7 +142,7 @@ pub(in crate::http::routes) fn answered(
 }
 
 /// Hash of what makes a request what it is; the parts' lengths are part of it.
-fn fingerprint(parts: &[&[u8]]) -> String {
+pub(in crate::http::routes) fn fingerprint(parts: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -150,7 +151,9 @@ fn fingerprint(parts: &[&[u8]]) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(in crate::http::routes) fn idempotency_key(
+    headers: &HeaderMap,
+) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };

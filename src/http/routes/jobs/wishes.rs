@@ -89,21 +89,28 @@ impl Asked {
         if self.flag.is_none() && lane != own && lane != Lane::Backfill {
             return Err(unusable("lane", "the key's own or backfill"));
         }
-        let is_long = |word: &String| {
-            word.chars().count() > LONGEST_WORD || word.chars().any(char::is_control)
-        };
-        if self.client_ref.as_ref().is_some_and(is_long) {
-            return Err(unusable("client_ref", "at most 255 printable characters"));
-        }
         let flag = self.flag.map(|flag| flagged(flag, &caller.flags_as));
         Ok(Wishes {
             options: self.options,
             lane,
-            client_ref: self.client_ref,
+            client_ref: checked_word("client_ref", self.client_ref)?,
             callback_url: self.callback_url,
             flag: flag.transpose()?,
         })
     }
+}
+
+/// A caller's own word, if it has the form of one.
+pub(in crate::http::routes) fn checked_word(
+    key: &str,
+    word: Option<String>,
+) -> Result<Option<String>, Problem> {
+    let is_long =
+        |word: &String| word.chars().count() > LONGEST_WORD || word.chars().any(char::is_control);
+    if word.as_ref().is_some_and(is_long) {
+        return Err(unusable(key, "at most 255 printable characters"));
+    }
+    Ok(word)
 }
 
 /// In whose name a flag comes, and with which words.

@@ -4,8 +4,8 @@
 //! connection writes, so that statements never wait for each other's locks; others read.
 
 mod messages;
-mod queries;
-mod row;
+pub(in crate::store) mod queries;
+pub(in crate::store) mod row;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -288,6 +288,25 @@ impl JobStore for SqliteJobs {
         .await?;
         transaction.commit().await?;
         Ok((again.rows_affected(), failed.len() as u64))
+    }
+
+    async fn hasten(&self, jobs: Millis, messages: Millis, now: Millis) -> Result<(), JobsError> {
+        let mut transaction = self.begin().await?;
+        for (statement, latest) in [
+            (
+                "UPDATE jobs SET not_before_ms = ?2 WHERE status = 'queued' AND not_before_ms > ?1",
+                jobs,
+            ),
+            (
+                "UPDATE outbox SET next_ms = ?2 WHERE state = 'pending' AND next_ms > ?1",
+                messages,
+            ),
+        ] {
+            let query = sqlx::query(statement).bind(latest).bind(now);
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     async fn cancel(&self, id: &str, now: Millis) -> Result<Option<Job>, JobsError> {

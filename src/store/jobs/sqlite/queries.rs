@@ -75,7 +75,7 @@ pub(super) async fn room(
     Ok(())
 }
 
-pub(super) async fn insert(
+pub(in crate::store) async fn insert(
     connection: &mut SqliteConnection,
     job: &NewJob,
     now: Millis,

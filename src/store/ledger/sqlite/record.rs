@@ -5,9 +5,10 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::super::{Recorded, Sought};
 use super::chain::{self, signed, unwritable};
-use super::row::{self, RECORD, RecordRow};
+use super::row::{RECORD, RecordRow};
 use crate::domain::audit::{EntryKind, Head};
 use crate::domain::counted::{Asked, Counted};
+use crate::store::jobs::sqlite::row::lane;
 use crate::store::jobs::{JobsError, KeptReport, Millis};
 
 /// Reports of before there was a ledger that one transaction counts.
@@ -227,7 +228,7 @@ pub(in crate::store) async fn backlog(pool: &SqlitePool) -> Result<u64, JobsErro
         counted += rows.len() as u64;
         for row in rows {
             let report = KeptReport {
-                lane: row::lane(&row.lane)?,
+                lane: lane(&row.lane)?,
                 id: row.id,
                 owner: String::new(),
                 asked_ms: row.asked_ms,

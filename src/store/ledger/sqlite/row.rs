@@ -7,9 +7,9 @@ use sqlx::{FromRow, Row};
 use super::super::Recorded;
 use crate::domain::audit::EntryKind;
 use crate::domain::counted::Counted;
-use crate::domain::lanes::Lane;
 use crate::domain::review::{Review, Ruling};
 use crate::domain::transparency::Decided;
+use crate::store::jobs::sqlite::row::{known, lane};
 use crate::store::jobs::{JobsError, Millis};
 
 /// Columns of a record, for [`RecordRow`]. The table has the alias `l`.
@@ -155,27 +155,10 @@ fn time(millis: Millis) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-pub(super) fn lane(text: &str) -> Result<Lane, JobsError> {
-    known("a lane", text, Lane::ALL, Lane::name)
-}
-
 pub(super) fn ruling(text: &str) -> Result<Ruling, JobsError> {
     known("a ruling", text, Ruling::ALL, Ruling::name)
 }
 
 pub(super) fn kind(text: &str) -> Result<EntryKind, JobsError> {
     known("a kind of entry", text, EntryKind::ALL, EntryKind::name)
-}
-
-fn known<T: Copy>(
-    what: &'static str,
-    text: &str,
-    all: impl IntoIterator<Item = T>,
-    name: impl Fn(T) -> &'static str,
-) -> Result<T, JobsError> {
-    let found = all.into_iter().find(|one| name(*one) == text);
-    found.ok_or_else(|| JobsError::Row {
-        what,
-        text: text.to_owned(),
-    })
 }
