@@ -19,7 +19,7 @@ pub struct Packed {
     pub bytes: Vec<u8>,
 }
 
-/// Packs `picture`; some 10 ms a megapixel of computing.
+/// Packs `picture`; some 25 ms a megapixel of computing.
 pub fn pack(picture: &Picture) -> Packed {
     let mut planes = planes(picture.rgb());
     let (width, size) = (picture.width() as usize, picture.rgb().len() / 3);
