@@ -154,7 +154,7 @@ impl Desk {
     }
 
     /// Whether the disk has room for one more job, and for the ends of those that are inside.
-    async fn room(&self) -> Result<(), JobsError> {
+    pub(super) async fn room(&self) -> Result<(), JobsError> {
         let least = self.config.min_free_bytes;
         let files = self.files.clone();
         if blocking(move || files.free()).await? < least {

@@ -7,6 +7,7 @@
 mod batch;
 #[cfg(test)]
 mod conformance;
+mod row;
 mod sqlite;
 
 use std::fmt::Debug;

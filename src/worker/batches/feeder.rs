@@ -42,6 +42,12 @@ pub(in crate::worker) async fn feed(shop: Shop, gone: String) {
 /// Gives each batch its share of the window. Whether lines are left.
 async fn round(shop: &Shop, gone: &str) -> Result<bool, JobsError> {
     let (hungry, mut live) = shop.desk.store.hungry().await?;
+    match shop.desk.room().await {
+        Ok(()) => {}
+        // Lines wait better in their manifest than fetched on a full disk.
+        Err(JobsError::DiskFull { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    }
     let window = shop.desk.config.batches.window;
     let share = (window / (hungry.len() as u64).max(1)).max(1);
     for batch in &hungry {

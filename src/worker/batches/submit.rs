@@ -44,6 +44,7 @@ impl Desk {
         manifest: Upload,
         lines: u64,
     ) -> Result<(Batch, bool), JobsError> {
+        self.room().await?;
         let (id, now) = (ulid::Ulid::generate().to_string(), now());
         let hours = i64::from(self.config.idempotency_hours);
         let batch = NewBatch {

@@ -368,6 +368,17 @@ fn a_manifest_that_is_too_large_or_empty_is_refused() {
     }
     let (_, list) = answer(server.get("/v1/batches"));
     assert_eq!(list["batches"], json!([]));
+    let full = Server::start(|config| {
+        pictures.allow(config);
+        config.jobs.min_free_bytes = u64::MAX;
+    });
+    let Some(full) = full else { return };
+    let (status, problem) = answer(submit(&full, "", good.clone()));
+    assert_eq!(
+        (status, &problem["limit"]),
+        (503, &"jobs.min_free_bytes".into())
+    );
+    assert_eq!(manifests(full.data.path()), 0);
     let Some(off) = Server::start(|_| {}) else {
         return;
     };
