@@ -2,8 +2,11 @@
 
 pub mod args;
 mod bench;
+mod calibrate;
 mod doctor;
 mod eval;
+mod fit;
+mod footage;
 mod keys;
 mod models;
 mod output;
@@ -19,6 +22,7 @@ use std::process::ExitCode;
 use self::args::{Cli, Command};
 use crate::config::{Config, ConfigError};
 use crate::evaluation::EvaluationError;
+use crate::fitting::FitError;
 use crate::inference::import::{ImportError, ImportErrorKind};
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::telemetry;
@@ -60,7 +64,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_)
-        | Command::Eval(_) => "warn",
+        | Command::Eval(_)
+        | Command::Fit(_)
+        | Command::Calibrate(_) => "warn",
     };
     // Held until the command is done; then what is left of its traces is sent.
     let traces = match cli.command {
@@ -72,7 +78,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Policy(_)
         | Command::Doctor
         | Command::Bench(_)
-        | Command::Eval(_) => None,
+        | Command::Eval(_)
+        | Command::Fit(_)
+        | Command::Calibrate(_) => None,
     };
     telemetry::init(&config.log, level, traces.as_ref())
         .map_err(|error| Misuse(error.to_string()))?;
@@ -86,6 +94,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
         Command::Eval(args) => eval::run(config, &args, out),
+        Command::Fit(args) => fit::run(config, &args, out),
+        Command::Calibrate(args) => calibrate::run(config, &args, out),
     }
 }
 
@@ -99,6 +109,7 @@ fn is_configuration(error: &anyhow::Error) -> bool {
         cause.is::<ConfigError>()
             || cause.is::<Misuse>()
             || cause.downcast_ref().is_some_and(EvaluationError::is_usage)
+            || cause.downcast_ref().is_some_and(FitError::is_usage)
             || cause
                 .downcast_ref::<ImportError>()
                 .is_some_and(|error| error.kind() == ImportErrorKind::Usage)

@@ -187,25 +187,39 @@ impl Backbone {
         heads: &[Arc<Readout>],
         lane: Lane,
     ) -> Result<Scored, InferenceError> {
+        let work = Work {
+            tensor,
+            heads: heads.to_vec(),
+            wanted: Wanted::Logits,
+        };
         let Timed {
             answer,
             queued,
             computed,
-        } = self
-            .pool
-            .run(
-                lane,
-                Work {
-                    tensor,
-                    heads: heads.to_vec(),
-                },
-            )
-            .await?;
+        } = self.pool.run(lane, work).await?;
         Ok(Scored {
-            logits: answer,
+            logits: answer.logits,
             queued,
             computed,
         })
+    }
+
+    /// The embedding that `head` would read from a run over `tensor`, as [`Backbone::score`] runs
+    /// it; not normalised. An error for a head of another kind.
+    pub async fn embed(
+        &self,
+        tensor: Tensor,
+        head: &Arc<Readout>,
+        lane: Lane,
+    ) -> Result<Vec<f64>, InferenceError> {
+        let work = Work {
+            tensor,
+            heads: vec![Arc::clone(head)],
+            wanted: Wanted::Embedding,
+        };
+        let answer = self.pool.run(lane, work).await?.answer;
+        let mut found = answer.embeddings.into_iter();
+        found.next().unwrap_or_else(|| Ok(Vec::new()))
     }
 
     /// Inputs that wait for a session now.
@@ -228,20 +242,32 @@ impl Backbone {
 struct Work {
     tensor: Tensor,
     heads: Vec<Arc<Readout>>,
+    wanted: Wanted,
+}
+
+/// What is read from the outputs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Logits,
+    Embedding,
 }
 
 /// A session whose outputs are read by heads.
 struct HeadedSession(Session);
 
 /// What each head made of one input.
-type Logits = Vec<Result<Logit, InferenceError>>;
+#[derive(Default)]
+struct Answer {
+    logits: Vec<Result<Logit, InferenceError>>,
+    embeddings: Vec<Result<Vec<f64>, InferenceError>>,
+}
 
 impl Engine for HeadedSession {
     type Input = Work;
-    type Answer = Logits;
+    type Answer = Answer;
 
     /// One run over all of `works`; each one's heads read its own row of the outputs.
-    fn run(&mut self, works: &[Work]) -> Result<Vec<Logits>, InferenceError> {
+    fn run(&mut self, works: &[Work]) -> Result<Vec<Answer>, InferenceError> {
         let all = works.iter().flat_map(|work| &work.heads);
         let mut names: Vec<&str> = all.map(|head| head.output()).collect();
         names.sort_unstable();
@@ -250,14 +276,20 @@ impl Engine for HeadedSession {
         let batch = Tensor::stacked(&tensors).map_err(|error| self.0.fault(&error))?;
         let outputs = self.0.run(&batch, &names)?;
         let read = |(row, work): (usize, &Work)| {
-            let heads = work.heads.iter();
-            let logits = heads.filter_map(|head| {
+            let mut answer = Answer::default();
+            for head in &work.heads {
                 // Each head's output is among the names, and each name has its values.
                 let mut values = names.iter().zip(&outputs);
-                let own = values.find(|(name, _)| **name == head.output());
-                own.map(|(_, values)| head.of_row(&values.view(), row, works.len()))
-            });
-            logits.collect()
+                let Some((_, own)) = values.find(|(name, _)| **name == head.output()) else {
+                    continue;
+                };
+                let (own, batch) = (own.view(), works.len());
+                match work.wanted {
+                    Wanted::Logits => answer.logits.push(head.of_row(&own, row, batch)),
+                    Wanted::Embedding => answer.embeddings.push(head.embedding(&own, row, batch)),
+                }
+            }
+            answer
         };
         Ok(works.iter().enumerate().map(read).collect())
     }
@@ -299,8 +331,9 @@ fn warm_sessions(
         let work = Work {
             tensor: blank.clone(),
             heads: heads.clone(),
+            wanted: Wanted::Logits,
         };
-        for logit in session.run(&[work])?.into_iter().flatten() {
+        for logit in session.run(&[work])?.into_iter().flat_map(|a| a.logits) {
             logit?;
         }
         nodes = session.0.placed()?;
@@ -330,9 +363,11 @@ fn prove(
     let work = Work {
         tensor,
         heads: vec![Arc::clone(head)],
+        wanted: Wanted::Logits,
     };
-    let logits = session.run(&[work])?;
-    let found = logits.into_iter().flatten().map(|logit| Ok(logit?.get()));
+    let answers = session.run(&[work])?;
+    let logits = answers.into_iter().flat_map(|answer| answer.logits);
+    let found = logits.map(|logit| Ok(logit?.get()));
     let found = found.collect::<Result<Vec<f64>, InferenceError>>()?;
     golden.check(bundle.name(), provider, &found)
 }

@@ -166,7 +166,39 @@ impl Readout {
         }
     }
 
+    /// The embedding itself, not normalised, of one picture that is `row` of the `batch` that
+    /// `output` is of. An error for an output that is none.
+    pub fn embedding(
+        &self,
+        output: &ArrayViewD<'_, f32>,
+        row: usize,
+        batch: usize,
+    ) -> Result<Vec<f64>, InferenceError> {
+        let wrong_shape = || InferenceError::OutputShape {
+            model: self.model.clone(),
+            expected: "an embedding",
+            found: output.shape().to_vec(),
+        };
+        if output.shape().first() != Some(&batch) || row >= batch {
+            return Err(wrong_shape());
+        }
+        let own = output.index_axis(Axis(0), row);
+        let found = match (&self.form, own.ndim()) {
+            (Form::Embedding(Pooling::None, _), 1) => own.iter().map(|v| f64::from(*v)).collect(),
+            (Form::Embedding(Pooling::Cls | Pooling::Mean, _), 2) => {
+                let tokens = own.into_dimensionality::<Ix2>();
+                self.pool(&tokens.map_err(|_| wrong_shape())?)
+            }
+            _ => return Err(wrong_shape()),
+        };
+        Ok(found)
+    }
+
     fn pooled(&self, tokens: &ArrayView2<'_, f32>, head: &Head) -> Result<Logit, InferenceError> {
+        self.finite(head.logit(&self.pool(tokens)))
+    }
+
+    fn pool(&self, tokens: &ArrayView2<'_, f32>) -> Vec<f64> {
         let rows = match &self.form {
             Form::Embedding(Pooling::Mean, _) => tokens.nrows(),
             Form::Embedding(..) | Form::Single(_) | Form::Class(..) | Form::Softmax(_) => 1,
@@ -175,8 +207,7 @@ impl Readout {
             let sum: f64 = column.iter().take(rows).map(|v| f64::from(*v)).sum();
             sum / rows as f64
         };
-        let embedding: Vec<f64> = tokens.columns().into_iter().map(mean).collect();
-        self.finite(head.logit(&embedding))
+        tokens.columns().into_iter().map(mean).collect()
     }
 
     fn row(&self, row: &ArrayView1<'_, f32>) -> Result<Logit, InferenceError> {

@@ -1,5 +1,7 @@
 //! One analysis, top to bottom.
 
+mod embed;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -204,15 +206,7 @@ impl Pipeline {
         let chosen = media.choose(&request.views.plan).await?.clone();
         stage::count(&decoding, "frames", chosen.times_s.len() as u64);
         let opened = begin.elapsed();
-        let terms = Terms {
-            models: Arc::clone(&request.models),
-            views: Arc::clone(&request.views),
-            config: Arc::clone(&self.config),
-            lane: permit.lane(),
-            adaptive: request.adaptive.then(|| Arc::clone(&request.policy)),
-            content: upload.blake3.clone(),
-            repeats: Arc::default(),
-        };
+        let terms = self.terms(upload, request, permit);
         let mut outputs = frames::score(media, chosen, &terms, decoding).await?;
         outputs.spent.decode = outputs.spent.decode.saturating_add(opened);
         let finders = 0..request.views.finders.len();
@@ -227,6 +221,18 @@ impl Pipeline {
             outputs,
             people,
         })
+    }
+
+    fn terms(&self, upload: &Upload, request: &Request, permit: &Permit) -> Terms {
+        Terms {
+            models: Arc::clone(&request.models),
+            views: Arc::clone(&request.views),
+            config: Arc::clone(&self.config),
+            lane: permit.lane(),
+            adaptive: request.adaptive.then(|| Arc::clone(&request.policy)),
+            content: upload.blake3.clone(),
+            repeats: Arc::default(),
+        }
     }
 
     fn report(

@@ -82,7 +82,9 @@ impl SqliteJobs {
         })
     }
 
-    pub(in crate::store) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    pub(in crate::store) async fn begin(
+        &self,
+    ) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 }
