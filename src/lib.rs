@@ -8,7 +8,8 @@
 //! 3. [`pipeline`]: a spooled file in, a report out.
 //! 4. [`worker`] (jobs from the store go through the pipeline) and [`evaluation`] (labelled videos
 //!    and scores in, metrics out).
-//! 5. [`http`] and [`cli`]: doors to the same pipeline.
+//! 5. [`fitting`]: labelled embeddings in, a bundle out.
+//! 6. [`http`] and [`cli`]: doors to the same pipeline.
 //!
 //! `docs/architecture.md` walks one request from door to door.
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod evaluation;
+pub mod fitting;
 pub mod http;
 pub mod inference;
 pub mod media;

@@ -12,6 +12,7 @@ use crate::domain::flag::Organisation;
 use crate::domain::region::Region;
 use crate::domain::role::Role;
 use crate::domain::sampling::Strategy;
+use crate::fitting::STRENGTHS;
 
 /// Tells how likely a video is synthetic or manipulated.
 ///
@@ -61,6 +62,10 @@ pub enum Command {
     Reviews(ReviewsArgs),
     /// Score stored reports again, by other models or another policy, from what was kept of them.
     Rescore(RescoreArgs),
+    /// Fit a linear head and a calibration to labelled embeddings; writes a bundle.
+    Fit(FitArgs),
+    /// Fit a calibration for a model, or pick its threshold for a budget of false positives.
+    Calibrate(CalibrateArgs),
 }
 
 /// `jaga serve`
@@ -390,6 +395,142 @@ pub struct ExportArgs {
     /// Only reports of before this day, UTC.
     #[arg(long, value_name = "DATE", requires = "from")]
     pub to: Option<Date>,
+}
+
+/// `jaga fit`
+#[derive(Debug, Args)]
+pub struct FitArgs {
+    /// CSV table `path,label[,source][,method][,split]` of videos; relative paths begin at its
+    /// folder.
+    #[arg(
+        value_name = "MANIFEST.csv",
+        required_unless_present = "embeddings",
+        conflicts_with_all = ["embeddings", "arrays", "second_embeddings"]
+    )]
+    pub manifest: Option<PathBuf>,
+    /// How videos are looked at.
+    #[command(flatten)]
+    pub footage: FootageArgs,
+    /// Archive (`.npz`) of embeddings that exist already.
+    #[arg(long, value_name = "FILE.npz", requires = "table")]
+    pub embeddings: Option<PathBuf>,
+    /// Table with columns `label` and `group` or `source`: .csv, or else tab-separated.
+    #[arg(long, value_name = "FILE", requires = "embeddings")]
+    pub table: Option<PathBuf>,
+    /// An array that is tried, and the graph's output that it is of, where that is not the
+    /// backbone's own; may be repeated.
+    #[arg(long = "array", value_name = "NAME[=OUTPUT]", default_value = "block7")]
+    pub arrays: Vec<String>,
+    /// The rows are means of L2-normalised embeddings already.
+    #[arg(long, requires = "embeddings")]
+    pub averaged: bool,
+    /// Archive of a second set, whose own head is added to that of the first.
+    #[arg(long, value_name = "FILE.npz", requires = "second_table")]
+    pub second_embeddings: Option<PathBuf>,
+    /// Table of the second set.
+    #[arg(long, value_name = "FILE", requires = "second_embeddings")]
+    pub second_table: Option<PathBuf>,
+    /// The second set's arrays, where they are called otherwise; as many as of the first.
+    #[arg(
+        long = "second-array",
+        value_name = "NAME",
+        requires = "second_embeddings"
+    )]
+    pub second_arrays: Vec<String>,
+    /// How much of the second head is tried; may be repeated.
+    #[arg(long = "share", value_name = "FACTOR", default_values_t = [0.0, 0.25, 0.5, 1.0], requires = "second_embeddings")]
+    pub shares: Vec<f64>,
+    /// The bundle whose graph and preprocessing made the embeddings.
+    #[arg(long, value_name = "NAME")]
+    pub backbone: String,
+    /// The new bundle's folder; must not be there yet.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Whether each clip of a class counts the same, or each group in it.
+    #[arg(long, value_enum, default_value_t = FitBalance::Groups)]
+    pub balance: FitBalance,
+    /// A strength C that is tried; may be repeated.
+    #[arg(long = "strength", value_name = "C", default_values_t = STRENGTHS)]
+    pub strengths: Vec<f64>,
+    /// Kind of calibration.
+    #[arg(long, value_enum, default_value_t = FitCalibration::Platt)]
+    pub calibration: FitCalibration,
+    /// Share of real clips that may reach `substantial_evidence`.
+    #[arg(long, value_name = "RATE", default_value_t = 0.02)]
+    pub max_fpr: f64,
+    /// Folds, of whole groups.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=20))]
+    pub folds: u32,
+    /// Seed of folds and intervals.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How the videos of a manifest are looked at.
+#[derive(Debug, Args)]
+pub struct FootageArgs {
+    /// Rows of this split only.
+    #[arg(long, value_name = "NAME", requires = "manifest")]
+    pub split: Option<String>,
+    /// Frames to look at, 1..=256.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), requires = "manifest")]
+    pub frames: Option<u32>,
+    /// How frames are chosen: `keyframe` or `uniform`.
+    #[arg(long, value_name = "HOW", requires = "manifest")]
+    pub sampling: Option<Strategy>,
+    /// Folder that answers are kept in by content hash; `cache` in the data directory when absent.
+    #[arg(long, value_name = "DIR", requires = "manifest")]
+    pub cache: Option<PathBuf>,
+}
+
+/// `jaga calibrate`
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// The model.
+    #[arg(value_name = "NAME")]
+    pub model: String,
+    /// CSV table `path,label[,source][,method][,split]` of videos that the model was not fitted to.
+    #[arg(value_name = "MANIFEST.csv")]
+    pub manifest: PathBuf,
+    /// How videos are looked at.
+    #[command(flatten)]
+    pub footage: FootageArgs,
+    /// Pick the threshold on the scores as they are, so that at most this share of real videos
+    /// reaches it, instead of fitting a calibration.
+    #[arg(long, value_name = "RATE", conflicts_with_all = ["calibration", "folds", "seed"])]
+    pub max_fpr: Option<f64>,
+    /// Kind of calibration.
+    #[arg(long, value_enum, default_value_t = FitCalibration::Platt)]
+    pub calibration: FitCalibration,
+    /// Write a bundle with the new calibration or threshold: a folder that must not be there yet.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Folds, of whole sources.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=20))]
+    pub folds: u32,
+    /// Seed of the folds.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// What counts the same in a fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FitBalance {
+    /// Each clip of a class.
+    Clips,
+    /// Each group in a class.
+    Groups,
+}
+
+/// Kinds of calibration that can be fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FitCalibration {
+    /// Slope and offset.
+    Platt,
+    /// Slope alone.
+    Temperature,
+    /// Any monotone map.
+    Isotonic,
 }
 
 /// `jaga models`

@@ -4,9 +4,12 @@ pub mod args;
 mod audit;
 mod batch;
 mod bench;
+mod calibrate;
 mod doctor;
 mod drift;
 mod eval;
+mod fit;
+mod footage;
 mod keys;
 mod models;
 mod output;
@@ -25,6 +28,7 @@ use std::process::ExitCode;
 use self::args::{Cli, Command};
 use crate::config::{Config, ConfigError};
 use crate::evaluation::EvaluationError;
+use crate::fitting::FitError;
 use crate::inference::import::{ImportError, ImportErrorKind};
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::telemetry;
@@ -69,6 +73,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_)
+        | Command::Fit(_)
+        | Command::Calibrate(_)
         | Command::Rescore(_)
         | Command::Transparency(_)
         | Command::Audit(_)
@@ -87,6 +93,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Doctor
         | Command::Bench(_)
         | Command::Eval(_)
+        | Command::Fit(_)
+        | Command::Calibrate(_)
         | Command::Rescore(_)
         | Command::Transparency(_)
         | Command::Audit(_)
@@ -110,6 +118,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Audit(args) => audit::run(&config, &args, out),
         Command::Reviews(args) => reviews::run(&config, &args, out),
         Command::Rescore(args) => rescore::run(&config, &args, out),
+        Command::Fit(args) => fit::run(config, &args, out),
+        Command::Calibrate(args) => calibrate::run(config, &args, out),
     }
 }
 
@@ -131,6 +141,7 @@ fn is_configuration(error: &anyhow::Error) -> bool {
         cause.is::<ConfigError>()
             || cause.is::<Misuse>()
             || cause.downcast_ref().is_some_and(EvaluationError::is_usage)
+            || cause.downcast_ref().is_some_and(FitError::is_usage)
             || cause
                 .downcast_ref::<ImportError>()
                 .is_some_and(|error| error.kind() == ImportErrorKind::Usage)

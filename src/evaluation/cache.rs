@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::document::Programs;
@@ -36,7 +37,7 @@ pub(super) struct Answer {
 
 /// The folder, and what all entries of one run have in common.
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(crate) struct Cache {
     folder: PathBuf,
     terms: String,
 }
@@ -57,7 +58,7 @@ struct Terms<'a> {
 
 impl Cache {
     /// Makes `folder`; the receipt of this run's terms is part of every entry's name.
-    pub(super) fn open(
+    pub(crate) fn open(
         folder: PathBuf,
         config: &Config,
         models: &[String],
@@ -88,13 +89,17 @@ impl Cache {
     }
 
     /// What came of the file with this content; nothing too where the entry can't be read.
-    pub(super) fn find(&self, content: &str) -> Option<Entry> {
+    pub(crate) fn find<T: DeserializeOwned>(&self, content: &str) -> Option<T> {
         let bytes = fs::read(self.path(content)).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
     /// Keeps an entry; whole or not at all.
-    pub(super) fn keep(&self, content: &str, entry: &Entry) -> Result<(), EvaluationError> {
+    pub(crate) fn keep<T: Serialize>(
+        &self,
+        content: &str,
+        entry: &T,
+    ) -> Result<(), EvaluationError> {
         let path = self.path(content);
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(at(&path))?;
         serde_json::to_writer(&mut file, entry)?;

@@ -11,11 +11,13 @@ mod page;
 mod scoring;
 mod table;
 
+pub(crate) use cache::Cache;
 pub use document::{Document, Programs, SCHEMA, document};
 pub use drift::reference;
 pub use error::EvaluationError;
 pub use manifest::{Manifest, Video};
 pub use outcome::{Column, Outcome, Provenance, Results};
 pub use page::page;
+pub(crate) use scoring::is_of_the_file;
 pub use scoring::{Scoring, score};
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};

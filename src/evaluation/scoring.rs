@@ -169,7 +169,7 @@ impl Run<'_> {
 }
 
 /// Whether the file's bytes are at fault, so that a second try fails too.
-fn is_of_the_file(error: &AnalyzeError) -> bool {
+pub(crate) fn is_of_the_file(error: &AnalyzeError) -> bool {
     matches!(
         error.kind(),
         AnalyzeErrorKind::Empty

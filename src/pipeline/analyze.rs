@@ -1,5 +1,7 @@
 //! One analysis, top to bottom.
 
+mod embed;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -206,10 +208,13 @@ impl Pipeline {
         permit: Permit,
     ) -> Result<Arc<Report>, AnalyzeError> {
         let deadline = permit.deadline;
-        let keeper = self.keeper(request);
+        let gathering = Gathering {
+            keeper: self.keeper(request),
+            vectors: self.keeps(request, Material::Embeddings),
+        };
         let seen = tokio::time::timeout_at(
             deadline.at,
-            self.look(&upload, request, (&permit, keeper.clone())),
+            self.look(&upload, request, (&permit, &gathering)),
         )
         .await
         .map_err(|_| deadline.passed())??;
@@ -228,7 +233,8 @@ impl Pipeline {
             let terms = terms(request, &report.receipt, about.on);
             self.recall.keep(&report, &terms);
         }
-        self.shelve(&report, request, (keeper, seen)).await;
+        self.shelve(&report, request, (gathering.keeper, seen))
+            .await;
         Ok(report)
     }
 
@@ -321,7 +327,7 @@ impl Pipeline {
         &self,
         upload: &Upload,
         request: &Request,
-        (permit, keeper): (&Permit, Option<Arc<Keeper>>),
+        (permit, gathering): (&Permit, &Gathering),
     ) -> Result<Seen, AnalyzeError> {
         let begin = Instant::now();
         let decoding = stage::decode();
@@ -341,8 +347,8 @@ impl Pipeline {
         let viewing = Viewing {
             source: Source::Media(Box::new(media)),
             decoding,
-            keeper,
-            gathers: self.keeps(request, Material::Embeddings),
+            keeper: gathering.keeper.clone(),
+            gathers: gathering.vectors,
         };
         let chosen = keepsake.chosen.clone();
         let mut seen = self
@@ -452,6 +458,14 @@ struct About<'a> {
     since_upload: Duration,
     /// The day of the decision.
     on: Date,
+}
+
+/// What is gathered of frames besides their scores.
+struct Gathering {
+    /// Who keeps the frames.
+    keeper: Option<Arc<Keeper>>,
+    /// Whether the vectors that heads read are gathered.
+    vectors: bool,
 }
 
 /// Frames on their way to the models.

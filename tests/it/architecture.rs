@@ -30,11 +30,12 @@ fn code(path: &Path) -> String {
 }
 
 /// The layers, lowest first; those of one level never see each other.
-const LEVELS: [&[&str]; 6] = [
+const LEVELS: [&[&str]; 7] = [
     &["domain"],
     &["media", "inference", "store", "outbound"],
     &["pipeline"],
     &["worker", "evaluation"],
+    &["fitting"],
     &["http"],
     &["cli"],
 ];

@@ -16,6 +16,7 @@ mod deployment;
 mod documents;
 mod evaluation;
 mod faces;
+mod fitting;
 mod golden;
 mod hostile;
 mod http;

@@ -1,4 +1,4 @@
-"""The Python that set-up and training rest on: derivations, preprocessing, the committed heads."""
+"""The Python that set-up rests on: derivations, preprocessing."""
 
 import json
 import sys
@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import derive_model  # noqa: E402
 import preprocess  # noqa: E402
-from training import fit, table, write  # noqa: E402
 
 WEIGHTS = np.array([[130, 120, 128], [128, 140, 100]], dtype=np.uint8)
 ZERO, SCALE = 128, 0.05
@@ -157,35 +156,6 @@ class Preprocessing(unittest.TestCase):
         pixels = np.asarray(preprocess.resized(Image.new("RGB", (20, 10), (1, 1, 1)), section))
         self.assertTrue((pixels[2:7] == 1).all())
         self.assertTrue((pixels[:2] == 7).all() and (pixels[7:] == 7).all())
-
-
-class Training(unittest.TestCase):
-    def test_the_committed_table_gives_the_committed_heads(self):
-        for bundle, form in (("genai-clip", "float32"), ("genai-clip-int8", "int8")):
-            with self.subTest(bundle), tempfile.TemporaryDirectory() as folder:
-                clips = table.load(ROOT / "models/genai-clip/training", form)
-                weights, bias = fit.fit_head(clips.embedding, clips.label)
-                path = Path(folder) / "head.json"
-                write.head(path, weights, bias)
-                committed = json.loads((ROOT / "models" / bundle / "head.json").read_text())
-                fresh = json.loads(path.read_text())
-                # To the last of nine digits, which other linear algebra may round otherwise.
-                np.testing.assert_allclose(fresh["weights"], committed["weights"], rtol=1e-7)
-                np.testing.assert_allclose(fresh["bias"], committed["bias"], rtol=1e-7)
-
-    def test_platt_recovers_a_known_map(self):
-        rng = np.random.default_rng(1)
-        logit = rng.normal(size=20_000)
-        label = (rng.random(20_000) < fit.sigmoid(2.0 * logit - 0.0)).astype(int)
-        a, b = fit.fit_platt(logit, label)
-        self.assertAlmostEqual(a, 2.0, delta=0.1)
-        self.assertAlmostEqual(b, 0.0, delta=0.1)
-
-    def test_folds_never_split_a_group(self):
-        clips = table.load(ROOT / "models/genai-clip/training", "float32")
-        fold = fit.folds(clips, 0)
-        for group in set(clips.group):
-            self.assertEqual(len(set(fold[clips.group == group])), 1)
 
 
 if __name__ == "__main__":

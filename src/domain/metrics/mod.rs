@@ -1,6 +1,7 @@
 //! How well scores tell synthetic from real: scikit-learn's metrics under scikit-learn's names, and
 //! their intervals. `docs/evaluation.md` has every definition.
 
+pub mod binomial;
 pub mod bootstrap;
 mod confusion;
 mod curve;

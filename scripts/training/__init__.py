@@ -1,1 +1,0 @@
-"""How the heads of the genai-clip bundles are trained and measured."""
