@@ -10,7 +10,7 @@ pub(in crate::store) mod row;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
@@ -35,6 +35,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 const READERS: u32 = 4;
 /// How long a statement waits for another program's lock.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long a data directory's lock is waited for.
+const LOCKED: Duration = Duration::from_secs(5);
+/// Time between looks at it.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Rows of a kind that one call of [`JobStore::forget`] deletes.
 const FORGOTTEN_AT_ONCE: i64 = 1000;
 
@@ -50,7 +54,7 @@ pub struct SqliteJobs {
 impl SqliteJobs {
     /// Opens the store of a data directory, made where it is missing. One server at a time.
     pub async fn open(data: &Path) -> Result<Self, JobsError> {
-        let lock = lock(data)?;
+        let lock = lock(data).await?;
         let path = data.join("jaga.sqlite");
         // Before SQLite makes it for all to read; its log gets the same rights.
         private(&path)?;
@@ -169,14 +173,19 @@ async fn is_of_this_form(pool: &SqlitePool) -> Result<bool, sqlx::Error> {
     Ok(left.is_none())
 }
 
-/// Holds the data directory against other servers. A kill frees it.
-fn lock(data: &Path) -> Result<File, JobsError> {
+/// Holds the data directory against other servers. A kill frees it, but for a child that was just
+/// being started: it has the lock too until it is the decoder, which a busy machine can draw out.
+async fn lock(data: &Path) -> Result<File, JobsError> {
     let path: PathBuf = data.join("jaga.lock");
     let file = private(&path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(_) => Err(JobsError::InUse { path }),
+    let begin = Instant::now();
+    while file.try_lock().is_err() {
+        if begin.elapsed() >= LOCKED {
+            return Err(JobsError::InUse { path });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+    Ok(file)
 }
 
 /// A file that only the server's user may read, made where it is missing.
