@@ -447,8 +447,12 @@ fn urls_that_may_not_be_fetched_are_refused_at_once() {
             "{url}"
         );
     }
-    let form = json!({ "url": "http://127.0.0.1/", "cal": 1 });
-    assert_eq!(submit_json(&server, &form).status(), 400);
+    for form in [
+        json!({ "url": "http://127.0.0.1/", "cal": 1 }),
+        json!(["http://127.0.0.1/"]),
+    ] {
+        assert_eq!(submit_json(&server, &form).status(), 400, "{form}");
+    }
     let Some(off) = Server::start(|_| {}) else {
         return;
     };

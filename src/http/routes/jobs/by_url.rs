@@ -121,10 +121,11 @@ pub(super) async fn read(
 }
 
 fn parse(body: &[u8], door: Door) -> Result<(ByUrl, Option<Flagging>), serde_json::Error> {
-    if door == Door::Jobs {
-        return Ok((serde_json::from_slice(body)?, None));
-    }
+    // Not at once as what it should be: a list would do for that.
     let mut members: Map<String, Value> = serde_json::from_slice(body)?;
+    if door == Door::Jobs {
+        return Ok((serde_json::from_value(Value::Object(members))?, None));
+    }
     let own = FLAG_MEMBERS
         .into_iter()
         .filter_map(|name| members.remove_entry(name));
