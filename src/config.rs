@@ -8,14 +8,16 @@ use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::lanes::Lane;
+use crate::domain::transparency::statement::{InvalidTerms, TransparencyConfig};
 use crate::http::config::{LimitsConfig, ServerConfig};
 use crate::inference::{ModelsConfig, RuntimeConfig};
 use crate::media::config::MediaConfig;
 use crate::outbound::config::{FetchConfig, WebhooksConfig};
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
+use crate::store::{KeepConfig, Material};
 use crate::telemetry::{LogConfig, TracesConfig};
-use crate::worker::JobsConfig;
+use crate::worker::{DriftConfig, JobsConfig};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,12 @@ pub struct Config {
     pub data: StoreConfig,
     /// Jobs.
     pub jobs: JobsConfig,
+    /// How scores are watched.
+    pub drift: DriftConfig,
+    /// What is told to the public.
+    pub transparency: TransparencyConfig,
+    /// Material for scoring reports again.
+    pub keep: KeepConfig,
     /// Videos by URL.
     pub fetch: FetchConfig,
     /// Callbacks.
@@ -55,6 +63,9 @@ pub enum ConfigError {
     /// A file, a variable or a key that can't be read.
     #[error("can't read the configuration")]
     Source(#[from] config::ConfigError),
+    /// What statements of reasons can't say.
+    #[error("configuration: transparency.statements.{0}")]
+    Terms(#[from] InvalidTerms),
     /// A value out of its range.
     #[error("configuration: {key} must be {expected}, not {got}")]
     Value {
@@ -127,8 +138,12 @@ impl Config {
         self.server.validate()?;
         self.traces.validate()?;
         self.jobs.validate()?;
+        self.drift.validate()?;
         self.fetch.validate()?;
         self.webhooks.validate()?;
+        if let Some(terms) = &self.transparency.statements {
+            terms.validate()?;
+        }
         let limits = self.media.limits;
         let wrong = |key, expected, got: &dyn std::fmt::Display| {
             Err(ConfigError::Value {
@@ -137,6 +152,17 @@ impl Config {
                 got: got.to_string(),
             })
         };
+        let longest = match self.keep.material {
+            Material::None => 3650,
+            Material::Frames | Material::Embeddings => self.jobs.keep_days,
+        };
+        if !(1..=longest).contains(&self.keep.days) {
+            let expected = "1..=3650, and no more than jobs.keep_days where material is kept";
+            return wrong("keep.days", expected, &self.keep.days);
+        }
+        if self.keep.max_bytes == 0 {
+            return wrong("keep.max_bytes", "positive", &0);
+        }
         if !(limits.max_duration_s.is_finite() && limits.max_duration_s > 0.0) {
             return wrong(
                 "media.limits.max_duration_s",
@@ -204,12 +230,14 @@ fn long_variables(variables: std::collections::HashMap<String, String>) -> Envir
         .with_list_parse_key("runtime.providers")
         .with_list_parse_key("policy.files")
         .with_list_parse_key("server.trusted_proxies")
+        .with_list_parse_key("drift.references")
         .with_list_parse_key("fetch.hosts")
         .with_list_parse_key("fetch.ports")
         .with_list_parse_key("fetch.allow_addresses")
         .with_list_parse_key("webhooks.hosts")
         .with_list_parse_key("webhooks.ports")
         .with_list_parse_key("webhooks.allow_addresses")
+        .with_list_parse_key("transparency.statements.territorial_scope")
         .source(Some(variables))
 }
 
@@ -313,6 +341,14 @@ mod tests {
             .map_err(told)
             .unwrap_err();
         assert!(loose.contains("media.sandbox"), "{loose}");
+    }
+
+    #[test]
+    fn material_goes_no_later_than_its_reports() {
+        assert!(load("[jobs]\nkeep_days = 7", &[]).is_ok());
+        let error = load("[jobs]\nkeep_days = 7\n[keep]\nmaterial = \"frames\"", &[]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("configuration: keep.days"), "{error}");
     }
 
     #[test]

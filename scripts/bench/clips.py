@@ -24,3 +24,12 @@ def one_long(folder):
 
 def twenty(folder):
     return [make(folder / f"10s-720p-{i:02}.mp4", 10, "1280x720", i, "3M") for i in range(20)]
+
+
+def picture(folder):
+    """A small picture."""
+    path = folder / "small.png"
+    if not path.exists():
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1"]
+        subprocess.run([*command, str(path)], check=True, stdin=subprocess.DEVNULL)
+    return path

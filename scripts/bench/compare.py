@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import clips
-from adaptive import compare_adaptive
+from adaptive import compare_adaptive, labelled
+from jobs import compare_jobs
 from process import measure
 from sharing import compare_sharing
 
@@ -57,12 +58,12 @@ def compare_scoring(jaga, files, model, sampling):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=["decode", "score", "sharing"],
-                        help="decode, score, sharing, adaptive")
+                        help="decode, score, sharing, adaptive, jobs")
     parser.add_argument("--jaga", type=Path, required=True)
     parser.add_argument("--media", type=Path, default=ROOT / ".jaga" / "bench")
     parser.add_argument("--clips", type=Path, nargs="+", help="score these instead of generated clips")
     parser.add_argument("--labelled", type=Path, default=ROOT.parent / "shared" / "media",
-                        help="for adaptive: a folder with clips and manifest.tsv (path, label)")
+                        help="for adaptive and jobs: a folder with clips and manifest.tsv (path, label)")
     parser.add_argument("--model", default="genai-clip")
     parser.add_argument("--sampling", choices=["uniform", "keyframe"], default="uniform")
     parser.add_argument("--repeat", type=int, default=7)
@@ -75,6 +76,10 @@ def main():
         compare_scoring(arguments.jaga, files, arguments.model, arguments.sampling)
     if "adaptive" in arguments.what:
         compare_adaptive(arguments.jaga, arguments.labelled, arguments.model)
+    if "jobs" in arguments.what:
+        files = arguments.clips or labelled(arguments.labelled)
+        picture = clips.picture(arguments.media)
+        compare_jobs(arguments.jaga, arguments.model, files, picture, arguments.repeat, 10_000)
     if "sharing" in arguments.what:
         clip = clips.one_long(arguments.media)
         compare_sharing(arguments.jaga, clip, ROOT / ".jaga" / "weights", arguments.repeat)

@@ -12,6 +12,7 @@ missing_build_packages() {
 missing_test_packages() {
     command -v ffmpeg >/dev/null || echo ffmpeg
     command -v shellcheck >/dev/null || echo shellcheck
+    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
     command -v chromium >/dev/null || echo chromium
 }
 

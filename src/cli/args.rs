@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::domain::drift::Population;
+use crate::domain::flag::Organisation;
 use crate::domain::region::Region;
 use crate::domain::role::Role;
 use crate::domain::sampling::Strategy;
@@ -33,6 +35,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Score files.
     Score(ScoreArgs),
+    /// Score what a manifest names, with a line of JSON for each.
+    Batch(BatchArgs),
     /// List, show, verify or import model bundles.
     Models(ModelsArgs),
     /// Make, list or revoke API keys.
@@ -49,6 +53,19 @@ pub enum Command {
     Fit(FitArgs),
     /// Fit a calibration for a model, or pick its threshold for a budget of false positives.
     Calibrate(CalibrateArgs),
+    /// Compare the scores that a server gave lately with those of an evaluation.
+    ///
+    /// Reads the data directory, also while a server has it. Exit code 1 when a model's scores have
+    /// drifted (a population stability index of 0.25 or more).
+    Drift(DriftArgs),
+    /// Count what was decided in a period, for the public.
+    Transparency(TransparencyArgs),
+    /// Look whether all that was decided is what it was.
+    Audit(AuditArgs),
+    /// Use what reviewers decided.
+    Reviews(ReviewsArgs),
+    /// Score stored reports again, by other models or another policy, from what was kept of them.
+    Rescore(RescoreArgs),
 }
 
 /// `jaga serve`
@@ -81,6 +98,9 @@ pub enum KeysAction {
         /// For people: whose it is.
         #[arg(long, value_name = "N")]
         name: Option<String>,
+        /// In whose name a flagger flags videos, such as election-body.
+        #[arg(long, value_name = "ORG")]
+        organisation: Option<Organisation>,
     },
     /// List the keys, without their secrets.
     List,
@@ -169,6 +189,24 @@ pub struct ScoreArgs {
     pub adaptive: bool,
 }
 
+/// `jaga batch`
+#[derive(Debug, Args)]
+pub struct BatchArgs {
+    /// JSON lines, each `{"id", "path" | "url", …}`; relative paths begin at its folder. `-` is
+    /// standard input.
+    #[arg(value_name = "MANIFEST.jsonl")]
+    pub manifest: PathBuf,
+    /// File for the results, in the order in which they come; `-` is standard output.
+    #[arg(long, value_name = "RESULTS.jsonl")]
+    pub out: PathBuf,
+    /// Go on where an earlier run stopped: score only what the results don't hold.
+    #[arg(long)]
+    pub resume: bool,
+    /// Videos that are analysed at the same time; `analysis.concurrency` when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub jobs: Option<u32>,
+}
+
 /// Form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -178,6 +216,40 @@ pub enum Format {
     Json,
     /// One JSON object a line and file.
     Jsonl,
+}
+
+/// `jaga rescore`
+#[derive(Debug, Args)]
+pub struct RescoreArgs {
+    /// Data directory of the server whose reports these are; the configured one when absent. It is
+    /// only read, and its server may run.
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Model to ask in place of those that answered the same question; can be given several times.
+    /// Without one, reports are only decided again.
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// Policy file that decides; the configured policy of the old decision's name when absent.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Decide as if all reports were of this day; each one's own when absent.
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<Date>,
+    /// First UTC date of the reports.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+    /// Last UTC date of the reports.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+    /// File for the results, a line a report; it must be new unless --resume is given.
+    #[arg(long, value_name = "RESULTS.jsonl")]
+    pub out: PathBuf,
+    /// Go on behind the last whole line of RESULTS.jsonl.
+    #[arg(long)]
+    pub resume: bool,
+    /// Form of the summary on standard output.
+    #[arg(long, value_enum, default_value_t = SheetFormat::Text)]
+    pub format: SheetFormat,
 }
 
 /// `jaga eval`
@@ -354,6 +426,111 @@ pub enum FitCalibration {
     Temperature,
     /// Any monotone map.
     Isotonic,
+}
+
+/// `jaga drift`
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Model to look at; can be given several times. All that gave scores when absent.
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// What `jaga eval` or `--save` wrote; can be given several times. `drift.references` when absent.
+    #[arg(long = "reference", value_name = "drift.json")]
+    pub references: Vec<PathBuf>,
+    /// Whose scores of the reference: `all`, `real` or `synthetic`. `drift.population` when absent.
+    #[arg(long, value_name = "WHOSE")]
+    pub population: Option<Population>,
+    /// Days that are compared, today among them. `drift.days` when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=90))]
+    pub days: Option<u16>,
+    /// Write the live scores to this file, as a reference for later.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = SheetFormat::Text)]
+    pub format: SheetFormat,
+}
+
+/// `jaga transparency`
+#[derive(Debug, Args)]
+pub struct TransparencyArgs {
+    /// First day, such as `2026-10-01`, UTC.
+    #[arg(long, value_name = "DATE")]
+    pub from: Date,
+    /// The day after the last one, UTC.
+    #[arg(long, value_name = "DATE")]
+    pub to: Date,
+    /// What is told apart: policy, `policy_version`, rule, action, verdict, lane, source, automation,
+    /// overturned, day, month; nothing for one sum.
+    #[arg(long, value_name = "NAME,…")]
+    pub group_by: Vec<String>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = TransparencyFormat::Json)]
+    pub format: TransparencyFormat,
+}
+
+/// Form of what is told of a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TransparencyFormat {
+    /// Counts as one JSON object.
+    Json,
+    /// Counts as CSV (RFC 4180), with a head.
+    Csv,
+    /// Statements of reasons for the DSA transparency database, one JSON object a line.
+    Statements,
+}
+
+/// `jaga audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do with the chain.
+    #[command(subcommand)]
+    pub action: AuditAction,
+}
+
+/// Actions on the chain of what was decided.
+#[derive(Debug, Subcommand)]
+pub enum AuditAction {
+    /// Walk along it and compare what it vouches for with what is stored; exit code 1 where it is
+    /// broken. A server may go on meanwhile.
+    Verify {
+        /// A head that was kept elsewhere; an entry has to have this hash.
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+        /// Form of the output.
+        #[arg(long, value_enum, default_value_t = SheetFormat::Text)]
+        format: SheetFormat,
+    },
+}
+
+/// `jaga reviews`
+#[derive(Debug, Args)]
+pub struct ReviewsArgs {
+    /// What to do with the decisions.
+    #[command(subcommand)]
+    pub action: ReviewsAction,
+}
+
+/// Actions on reviewers' decisions.
+#[derive(Debug, Subcommand)]
+pub enum ReviewsAction {
+    /// Print the videos on which people decided as a labelled table for `jaga eval`.
+    Export(ExportArgs),
+}
+
+/// `jaga reviews export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Folder with the videos, looked through with all folders in it. Those whose content is that of
+    /// a reviewed report are printed with their paths; without it, `path` is the content's BLAKE3.
+    #[arg(long, value_name = "DIR")]
+    pub files: Option<PathBuf>,
+    /// Only reports from this day on, such as `2026-10-01`, UTC.
+    #[arg(long, value_name = "DATE", requires = "to")]
+    pub from: Option<Date>,
+    /// Only reports of before this day, UTC.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    pub to: Option<Date>,
 }
 
 /// `jaga models`

@@ -13,7 +13,7 @@ use super::{Misuse, Outcome};
 use crate::config::Config;
 use crate::domain::metrics::{Metric, Rules};
 use crate::evaluation::{
-    Document, Manifest, Programs, Results, Scoring, document, page, read_scores, score,
+    Document, Manifest, Programs, Results, Scoring, document, page, read_scores, reference, score,
     write_frames, write_scores,
 };
 
@@ -92,6 +92,10 @@ fn write(
         write_frames(results, &mut frames)?;
         replace(&folder.join("scores.csv"), &videos)?;
         replace(&folder.join("frames.csv"), &frames)?;
+        let reference = reference(results, &document.data.table_blake3);
+        let mut json = serde_json::to_vec_pretty(&reference)?;
+        json.push(b'\n');
+        replace(&folder.join("drift.json"), &json)?;
     }
     let mut json = serde_json::to_vec_pretty(document)?;
     json.push(b'\n');

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use anyhow::Context;
 use comfy_table::{Table, presets};
 
-use super::Outcome;
 use super::args::{KeysAction, KeysArgs};
+use super::{Misuse, Outcome};
 use crate::config::Config;
+use crate::domain::role::Role;
 use crate::store::KeyStore;
 
 /// Makes, lists or revokes API keys; a running server follows within seconds.
@@ -18,8 +19,22 @@ pub(super) fn run(
 ) -> anyhow::Result<Outcome> {
     let store = KeyStore::open(config.data.keys_dir())?;
     match &args.action {
-        KeysAction::Create { role, name } => {
-            let token = store.create(*role, name.as_deref())?;
+        KeysAction::Create {
+            role,
+            name,
+            organisation,
+        } => {
+            let name = name.as_deref();
+            let token = match organisation {
+                None => store.create(*role, name)?,
+                Some(organisation) if *role == Role::Flagger => {
+                    store.create_for(organisation.clone(), name)?
+                }
+                Some(_) => {
+                    let fault = "--organisation is for flaggers: other roles flag nothing";
+                    return Err(Misuse(fault.to_owned()).into());
+                }
+            };
             if let Err(error) = writeln!(out, "{}", token.reveal()).and_then(|()| out.flush()) {
                 // Nobody has seen it, so nobody shall have it.
                 store.revoke(token.id())?;
@@ -44,13 +59,23 @@ pub(super) fn run(
 fn list(store: &KeyStore, out: &mut impl Write) -> anyhow::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["id", "role", "created", "last used", "revoked", "name"]);
+    table.set_header([
+        "id",
+        "role",
+        "organisation",
+        "created",
+        "last used",
+        "revoked",
+        "name",
+    ]);
     for key in store.list()? {
         let time =
             |at: Option<jiff::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         table.add_row([
             key.id,
             key.role.to_string(),
+            key.organisation
+                .map_or_else(|| "-".to_owned(), String::from),
             key.created_at.to_string(),
             time(key.last_used_at),
             time(key.revoked_at),

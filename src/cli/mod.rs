@@ -1,9 +1,12 @@
 //! The command line: one file a command, results to a writer that is passed in.
 
 pub mod args;
+mod audit;
+mod batch;
 mod bench;
 mod calibrate;
 mod doctor;
+mod drift;
 mod eval;
 mod fit;
 mod footage;
@@ -12,8 +15,11 @@ mod models;
 mod output;
 mod policy;
 mod progress;
+mod rescore;
+mod reviews;
 mod score;
 mod serve;
+mod transparency;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -59,6 +65,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let level = match cli.command {
         Command::Serve(_) => "info,ort=warn",
         Command::Score(_)
+        | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -66,13 +74,19 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Bench(_)
         | Command::Eval(_)
         | Command::Fit(_)
-        | Command::Calibrate(_) => "warn",
+        | Command::Calibrate(_)
+        | Command::Rescore(_)
+        | Command::Transparency(_)
+        | Command::Audit(_)
+        | Command::Reviews(_) => "warn",
     };
     // Held until the command is done; then what is left of its traces is sent.
     let traces = match cli.command {
         Command::Serve(_) => telemetry::traces::start(&config.traces)
             .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?,
         Command::Score(_)
+        | Command::Batch(_)
+        | Command::Drift(_)
         | Command::Models(_)
         | Command::Keys(_)
         | Command::Policy(_)
@@ -80,7 +94,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         | Command::Bench(_)
         | Command::Eval(_)
         | Command::Fit(_)
-        | Command::Calibrate(_) => None,
+        | Command::Calibrate(_)
+        | Command::Rescore(_)
+        | Command::Transparency(_)
+        | Command::Audit(_)
+        | Command::Reviews(_) => None,
     };
     telemetry::init(&config.log, level, traces.as_ref())
         .map_err(|error| Misuse(error.to_string()))?;
@@ -88,6 +106,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Serve(args) => serve::run(config, &args),
         Command::Score(args) => score::run(config, &args, out),
+        Command::Batch(args) => batch::run(config, &args, out),
+        Command::Drift(args) => drift::run(config, &args, out),
         Command::Models(args) => models::run(&config, &args, out),
         Command::Keys(args) => keys::run(&config, &args, out),
         Command::Policy(args) => policy::run(&args, out),
@@ -96,7 +116,19 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Eval(args) => eval::run(config, &args, out),
         Command::Fit(args) => fit::run(config, &args, out),
         Command::Calibrate(args) => calibrate::run(config, &args, out),
+        Command::Transparency(args) => transparency::run(&config, &args, out),
+        Command::Audit(args) => audit::run(&config, &args, out),
+        Command::Reviews(args) => reviews::run(&config, &args, out),
+        Command::Rescore(args) => rescore::run(&config, &args, out),
     }
+}
+
+/// Runs what reads the store to its end.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
 }
 
 /// Wrong usage that the argument parser can't see.

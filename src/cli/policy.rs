@@ -38,7 +38,7 @@ fn test(args: &PolicyTestArgs, out: &mut impl Write) -> anyhow::Result<Outcome> 
             let file = std::fs::File::open(path).with_context(|| format!("can't read {name}"))?;
             reports::redecide(file, &policy, args.on)
         };
-        tally.add(&counted.with_context(|| format!("{name} has something that is no report"))?);
+        tally.add(counted.with_context(|| format!("{name} has something that is no report"))?);
     }
     match args.format {
         SheetFormat::Text => table(&policy, &tally, out)?,
@@ -51,12 +51,13 @@ fn test(args: &PolicyTestArgs, out: &mut impl Write) -> anyhow::Result<Outcome> 
 }
 
 fn sheet(policy: &Policy, tally: &Tally) -> serde_json::Value {
-    let each = tally.transitions.iter();
-    let each = each.map(|((from, to), count)| json!({ "from": from, "to": to, "count": count }));
+    let each = tally.transitions.each();
+    let each = each
+        .map(|(from, to, transition)| json!({ "from": from, "to": to, "count": transition.count }));
     json!({
         "policy": { "name": policy.name, "version": policy.version, "blake3": policy.blake3 },
-        "reports": tally.reports(),
-        "changed": tally.changed(),
+        "reports": tally.transitions.reports(),
+        "changed": tally.transitions.changed(),
         "problems": tally.problems,
         "transitions": each.collect::<Vec<_>>(),
     })
@@ -66,11 +67,11 @@ fn table(policy: &Policy, tally: &Tally, out: &mut impl Write) -> io::Result<()>
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["old action", "new action", "reports"]);
-    for ((from, to), count) in &tally.transitions {
-        table.add_row([from.clone(), to.clone(), count.to_string()]);
+    for (from, to, transition) in tally.transitions.each() {
+        table.add_row([from, to, &transition.count.to_string()]);
     }
     writeln!(out, "{}\n", table.trim_fmt())?;
-    let (reports, changed) = (tally.reports(), tally.changed());
+    let (reports, changed) = (tally.transitions.reports(), tally.transitions.changed());
     writeln!(
         out,
         "policy {} {}: {reports} reports, {changed} with another action",

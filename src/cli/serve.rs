@@ -48,6 +48,7 @@ pub(super) fn run(mut config: Config, args: &ServeArgs) -> anyhow::Result<Outcom
                 ServeError::Config(error) => error.into(),
                 error @ (ServeError::Data(_)
                 | ServeError::Jobs(_)
+                | ServeError::Kept(_)
                 | ServeError::Outbound(_)
                 | ServeError::Keys(_)
                 | ServeError::Tls(_)

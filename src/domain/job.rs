@@ -58,6 +58,20 @@ impl Display for JobStatus {
     }
 }
 
+/// Where a batch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchStatus {
+    /// Accepted and written down; none of its lines was begun.
+    Queued,
+    /// At least one of its lines was begun.
+    Running,
+    /// Each of its lines has a report or a problem.
+    Done,
+    /// Its owner gave it up; lines that were over have their results.
+    Cancelled,
+}
+
 /// What a job needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {

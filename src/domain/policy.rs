@@ -5,6 +5,7 @@ mod check;
 mod file;
 mod rule;
 mod stored;
+mod transitions;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use utoipa::ToSchema;
 
 pub use file::{Fault, PolicyError};
 pub use rule::Rule;
-pub use stored::{StoredDecision, StoredFindings};
+pub use stored::{ModelAnswer, StoredDecision, StoredFindings};
+pub use transitions::{Transition, Transitions};
 
 use super::combination::{Ballot, Combine, Combined};
 use super::lanes::Lane;
@@ -110,6 +112,8 @@ pub struct Reason {
     pub score: Probability,
     /// The rule's `min_score`.
     pub threshold: Probability,
+    /// What the rule asks for.
+    pub action: String,
 }
 
 impl Policy {
@@ -159,6 +163,7 @@ impl Policy {
                     question: rule.question.clone(),
                     score,
                     threshold: rule.min_score,
+                    action: rule.action.clone(),
                 })
                 .collect(),
             lane: case.lane,

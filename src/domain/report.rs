@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -32,6 +33,9 @@ pub struct Report {
     pub id: String,
     /// RFC 3339, UTC, to the second.
     pub created_at: String,
+    /// Id of the report that this one was made anew for; absent on first reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rescored_of: Option<String>,
     /// The upload.
     pub media: MediaReport,
     /// Calibrated probability of the worst answered question: the one with the most severe
@@ -376,7 +380,7 @@ pub struct Receipt {
     pub plan: String,
     /// BLAKE3 over all settings that can move a score or a decision.
     pub config_blake3: String,
-    /// BLAKE3 over this report without `id`, `created_at`, `timings_ms` and this field.
+    /// BLAKE3 over this report without `id`, `created_at`, `rescored_of`, `timings_ms` and this field.
     pub report_blake3: String,
 }
 
@@ -402,23 +406,30 @@ pub struct Timings {
 
 impl Report {
     /// BLAKE3 over what two runs on the same upload with the same receipt inputs share: the
-    /// report's JSON with sorted keys, without `id`, `created_at`, `timings_ms` and
+    /// report's JSON with sorted keys, without `id`, `created_at`, `rescored_of`, `timings_ms` and
     /// `receipt.report_blake3`.
     pub fn content_hash(&self) -> Result<String, serde_json::Error> {
-        let mut value = serde_json::to_value(self)?;
-        if let Some(object) = value.as_object_mut() {
-            for key in ["id", "created_at", "timings_ms"] {
-                object.remove(key);
-            }
-            if let Some(receipt) = object.get_mut("receipt").and_then(|r| r.as_object_mut()) {
-                receipt.remove("report_blake3");
-            }
-        }
-        value.sort_all_objects();
-        Ok(blake3::hash(value.to_string().as_bytes())
-            .to_hex()
-            .to_string())
+        Ok(hash(serde_json::to_value(self)?))
     }
+}
+
+/// [`Report::content_hash`] of a report that is there as JSON.
+pub fn content_hash(json: &str) -> Result<String, serde_json::Error> {
+    Ok(hash(serde_json::from_str(json)?))
+}
+
+fn hash(mut report: Value) -> String {
+    if let Some(object) = report.as_object_mut() {
+        for key in ["id", "created_at", "rescored_of", "timings_ms"] {
+            object.remove(key);
+        }
+        if let Some(receipt) = object.get_mut("receipt").and_then(Value::as_object_mut) {
+            receipt.remove("report_blake3");
+        }
+    }
+    report.sort_all_objects();
+    let text = report.to_string();
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 #[cfg(test)]

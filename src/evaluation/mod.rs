@@ -3,6 +3,7 @@
 
 mod cache;
 mod document;
+mod drift;
 mod error;
 mod manifest;
 mod outcome;
@@ -12,6 +13,7 @@ mod table;
 
 pub(crate) use cache::Cache;
 pub use document::{Document, Programs, SCHEMA, document};
+pub use drift::reference;
 pub use error::EvaluationError;
 pub use manifest::{Manifest, Video};
 pub use outcome::{Column, Outcome, Provenance, Results};

@@ -64,7 +64,39 @@ impl From<JobsError> for Problem {
             .with("limit", "jobs.max_bytes")
             .with("allowed", limit)
             .retry_after(RETRY_AFTER_S),
+            JobsError::TooManyBatches { limit } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                "Too many batches are open",
+                error.to_string(),
+            )
+            .with("limit", "jobs.batches.max_open")
+            .with("allowed", limit)
+            .retry_after(RETRY_AFTER_S),
+            JobsError::TooManyDecisions { limit } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "limit_exceeded",
+                "The report has as many decisions as it can have",
+                error.to_string(),
+            )
+            .with("limit", "decisions")
+            .with("allowed", limit),
+            JobsError::DiskFull { least } => {
+                tracing::error!(least, "the disk is nearly full, so jobs are refused");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "overloaded",
+                    "No room for another job",
+                    error.to_string(),
+                )
+                .with("limit", "jobs.min_free_bytes")
+                .with("allowed", least)
+                .retry_after(RETRY_AFTER_S)
+            }
             JobsError::InUse { .. }
+            | JobsError::NoStore { .. }
+            | JobsError::OtherForm { .. }
+            | JobsError::NoIndex { .. }
             | JobsError::Open { .. }
             | JobsError::Migrate { .. }
             | JobsError::Database(_)
@@ -108,7 +140,7 @@ impl From<OutboundError> for Problem {
 }
 
 /// The problem of an attempt as it is kept with a job.
-pub(super) fn explain(fault: Fault) -> String {
+pub fn explain(fault: Fault) -> String {
     let problem: Problem = match fault {
         Fault::Analysis(error) => error.into(),
         Fault::Fetch(error) => error.into(),
@@ -236,6 +268,19 @@ pub(super) fn of_submissions() -> Vec<(StatusCode, &'static str)> {
     kinds.into_iter().chain(of_readiness()).chain(own).collect()
 }
 
+/// Statuses and codes that the submission of a batch can end with.
+pub(super) fn of_batches() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::CONFLICT, "idempotency_conflict"),
+        (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        (StatusCode::UNPROCESSABLE_ENTITY, "bad_url"),
+        (StatusCode::TOO_MANY_REQUESTS, "overloaded"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
+}
+
 /// Statuses and codes of a route that needs the models.
 pub(super) fn of_readiness() -> [(StatusCode, &'static str); 2] {
     let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -275,6 +320,9 @@ fn with_facts(problem: Problem, error: &AnalyzeError) -> Problem {
         | AnalyzeError::PolicyTwice(_)
         | AnalyzeError::Deadline { .. }
         | AnalyzeError::Task(_)
+        | AnalyzeError::Kept(_)
+        | AnalyzeError::NothingKept(_)
+        | AnalyzeError::KeptPlan { .. }
         | AnalyzeError::Calibration { .. }
         | AnalyzeError::Report(_) => problem,
     }
@@ -300,6 +348,41 @@ pub(super) fn of_callbacks() -> Vec<(StatusCode, &'static str)> {
     let own = [
         (StatusCode::BAD_REQUEST, "bad_request"),
         (StatusCode::UNPROCESSABLE_ENTITY, "bad_callback"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
+}
+
+/// Statuses and codes of a reviewer's decision.
+pub(super) fn of_decisions() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::NOT_FOUND, "not_found"),
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::UNPROCESSABLE_ENTITY, "limit_exceeded"),
+    ];
+    of_readiness().into_iter().chain(own).collect()
+}
+
+/// Another simulation is running.
+pub(super) fn simulating() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "overloaded",
+        "A simulation is running",
+        "One simulation runs at a time.",
+    )
+    .with("limit", "simulations")
+    .with("allowed", 1)
+    .retry_after(RETRY_AFTER_S)
+}
+
+/// Statuses and codes of a simulation.
+pub(super) fn of_simulations() -> Vec<(StatusCode, &'static str)> {
+    let own = [
+        (StatusCode::BAD_REQUEST, "bad_request"),
+        (StatusCode::NOT_FOUND, "not_found"),
+        (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
+        (StatusCode::TOO_MANY_REQUESTS, "overloaded"),
     ];
     of_readiness().into_iter().chain(own).collect()
 }

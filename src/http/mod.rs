@@ -15,6 +15,7 @@ mod state;
 pub mod tls;
 mod upload;
 
+pub use error::explain;
 pub use routes::router;
 pub use server::{ServeError, run};
 pub use state::AppState;

@@ -12,6 +12,7 @@ use super::problem::Body;
 use super::routes;
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
+use crate::domain::transparency::published::Group;
 
 /// What `#[derive]` collects from the handlers.
 #[derive(OpenApi)]
@@ -30,15 +31,31 @@ use crate::domain::sampling::Strategy;
         routes::jobs::callbacks::list,
         routes::jobs::callbacks::redeliver,
         routes::jobs::callbacks::ping,
+        routes::batches::list,
+        routes::batches::submit::submit,
+        routes::batches::show,
+        routes::batches::cancel,
+        routes::batches::results::stream,
+        routes::flags::list,
+        routes::flags::submit,
+        routes::flags::figures,
+        routes::flags::show,
         routes::reports::show,
+        routes::decisions::decide,
+        routes::decisions::list,
+        routes::transparency::counts,
+        routes::transparency::statements,
+        routes::appeals::submit,
+        routes::appeals::list,
         routes::models::list,
         routes::policies::list,
+        routes::policies::simulate::simulate,
         routes::health::alive,
         routes::health::ready,
         routes::metrics::show,
         routes::openapi::show,
     ),
-    components(schemas(Body, Region, Strategy))
+    components(schemas(Body, Group, Region, Strategy, routes::transparency::Format))
 )]
 struct Api;
 
@@ -85,14 +102,31 @@ fn add_problems(path: &str, responses: &mut Map<String, Value>) {
     let mut codes: BTreeMap<StatusCode, BTreeSet<&'static str>> = BTreeMap::new();
     let own = match path {
         "/v1/score" => error::of_analyses(),
-        "/v1/jobs" => error::of_submissions(),
+        "/v1/jobs" | "/v1/flags" => error::of_submissions(),
+        "/v1/reports/{id}/decision" => error::of_decisions(),
+        "/v1/flags/figures" | "/v1/transparency" | "/v1/transparency/statements" => {
+            let mut own = error::of_readiness().to_vec();
+            own.push((StatusCode::BAD_REQUEST, "bad_request"));
+            own
+        }
+        "/v1/batches" => error::of_batches(),
         "/v1/webhooks/ping" => error::of_callbacks(),
         "/v1/jobs/{id}/deliveries" => {
             let mut own = error::of_callbacks();
             own.push((StatusCode::NOT_FOUND, "not_found"));
             own
         }
-        path if path.ends_with("/{id}") || path.starts_with("/v1/jobs/") => {
+        "/v1/reports/{id}/appeal" => {
+            let mut own = error::of_analyses();
+            own.extend(routes::appeals::problems());
+            own
+        }
+        "/v1/policies/{name}/simulate" => error::of_simulations(),
+        path if path.ends_with("/{id}")
+            || path.ends_with("/{id}/decisions")
+            || path.starts_with("/v1/jobs/")
+            || path.starts_with("/v1/batches/") =>
+        {
             let mut own = error::of_readiness().to_vec();
             own.push((StatusCode::NOT_FOUND, "not_found"));
             own

@@ -35,7 +35,8 @@ pub(super) struct Body<'a> {
     detail: &'a str,
     /// What to test for.
     code: &'a str,
-    /// As in the header `x-request-id`.
+    /// As in the header `x-request-id`; absent in the problem of a job.
+    #[schema(required = false)]
     request_id: &'a str,
     #[schema(ignore)]
     #[serde(flatten)]

@@ -21,7 +21,10 @@ use crate::inference::registry::Selection;
 use crate::outbound::webhook::Sender;
 use crate::outbound::{Fetcher, OutboundError};
 use crate::pipeline::{AnalyzeError, Pipeline};
-use crate::store::{JobFiles, JobsError, KeysError, Spool, SqliteJobs, StoreError};
+use crate::store::{
+    JobFiles, JobsError, KeptError, KeysError, Shelf, Spool, SqliteJobs, StoreError,
+};
+use crate::worker::drift::Yardstick;
 use crate::worker::{Crew, Desk, Messenger, Places, Tools};
 
 /// Why a server ended other than by its signal.
@@ -39,6 +42,9 @@ pub enum ServeError {
     /// The job store can't be opened.
     #[error(transparent)]
     Jobs(#[from] JobsError),
+    /// Kept material can't be looked after.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// What goes out can't be set up.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
@@ -86,12 +92,16 @@ pub async fn run(
     let limits = config.server.clone();
     let serving = connections::serve(listener, state.clone(), tls, &limits, stopped.clone());
     let mut serving = std::pin::pin!(serving);
+    if let Some(terms) = config.transparency.statements.clone() {
+        state.set_terms(Arc::new(terms));
+    }
     let mut shutdown = std::pin::pin!(shutdown);
     let fetcher = Fetcher::open(&config.fetch, config.data.max_upload_bytes)?;
     let fetcher = Arc::new(fetcher);
     state.set_fetcher(Arc::clone(&fetcher));
     let desk = open_desk(&config, state.spool().clone()).await?;
     state.set_desk(Arc::clone(&desk));
+    let shelf = open_shelf(&config, &desk).await?;
     let sender = Arc::new(Sender::open(&config.webhooks, &config.data.dir)?);
     state.set_sender(Arc::clone(&sender));
     // Dropped at the end; what it was about to send is sent again by the next server.
@@ -101,6 +111,7 @@ pub async fn run(
     let crew = tokio::select! {
         loaded = loading => {
             let pipeline = Arc::new(loaded??);
+            pipeline.keep_in(shelf);
             let tools = Tools {
                 pipeline: Arc::clone(&pipeline),
                 fetcher,
@@ -159,14 +170,34 @@ fn follow_files(
 }
 
 /// Opens the jobs of the data directory.
-async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, JobsError> {
+async fn open_desk(config: &Config, spool: Spool) -> Result<Arc<Desk>, ServeError> {
     let places = Places {
         store: Arc::new(SqliteJobs::open(&config.data.dir).await?),
         files: JobFiles::open(&config.data.dir)?,
+        manifests: JobFiles::of_manifests(&config.data.dir)?,
         spool,
+        yardstick: Yardstick::open(&config.drift)?,
     };
     let desk = Desk::open(places, config.jobs.clone(), &error::poison()).await?;
     Ok(Arc::new(desk))
+}
+
+/// Where material is kept, without that of reports that were never stored. What was kept under other
+/// settings goes by its age all the same.
+async fn open_shelf(config: &Config, desk: &Desk) -> Result<Arc<Shelf>, ServeError> {
+    let shelf = Arc::new(Shelf::open(&config.data.dir, config.keep)?);
+    let mut orphans = 0_u64;
+    for report in shelf.reports()? {
+        if desk.store().report(&report).await?.is_none() {
+            shelf.forget(&report)?;
+            orphans += 1;
+        }
+    }
+    let gone = shelf.prune(std::time::SystemTime::now())?;
+    if orphans + gone > 0 {
+        tracing::info!(orphans, gone, "let go of kept material");
+    }
+    Ok(shelf)
 }
 
 /// Loads the configured models, the default ones among them.

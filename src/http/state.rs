@@ -4,17 +4,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::access::Access;
 use super::config::ServerConfig;
 use super::error;
 use super::pace::UploadPace;
 use super::problem::Problem;
+use crate::domain::transparency::statement::Terms;
 use crate::outbound::Fetcher;
 use crate::outbound::webhook::Sender;
 use crate::pipeline::Pipeline;
 use crate::store::Spool;
 use crate::telemetry::Metrics;
 use crate::worker::Desk;
+
+/// Simulations of policies at the same time: each keeps all cores busy.
+const SIMULATIONS: usize = 1;
 
 /// Shared by all requests; cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,6 +34,7 @@ struct Shared {
     desk: OnceLock<Arc<Desk>>,
     fetcher: OnceLock<Arc<Fetcher>>,
     sender: OnceLock<Arc<Sender>>,
+    terms: OnceLock<Arc<Terms>>,
     leaving: AtomicBool,
     draining: AtomicBool,
     spool: Spool,
@@ -35,6 +42,7 @@ struct Shared {
     upload_timeout: Duration,
     upload_pace: UploadPace,
     access: Access,
+    simulations: Semaphore,
 }
 
 impl AppState {
@@ -51,6 +59,7 @@ impl AppState {
                 desk: OnceLock::new(),
                 fetcher: OnceLock::new(),
                 sender: OnceLock::new(),
+                terms: OnceLock::new(),
                 leaving: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 spool,
@@ -58,6 +67,7 @@ impl AppState {
                 upload_timeout: Duration::from_secs_f64(config.upload_timeout_s),
                 upload_pace: UploadPace::new(config),
                 access,
+                simulations: Semaphore::new(SIMULATIONS),
             }),
         }
     }
@@ -100,6 +110,18 @@ impl AppState {
         self.shared.sender.get().ok_or_else(error::loading)
     }
 
+    /// Lets the server make statements of reasons. Only the first terms count.
+    pub fn set_terms(&self, terms: Arc<Terms>) {
+        if self.shared.terms.set(terms).is_err() {
+            tracing::warn!("second terms were ignored");
+        }
+    }
+
+    /// What statements of reasons say, if there are to be any.
+    pub fn terms(&self) -> Option<&Arc<Terms>> {
+        self.shared.terms.get()
+    }
+
     /// Where jobs are taken; a problem until it is open.
     pub fn desk(&self) -> Result<&Arc<Desk>, Problem> {
         self.shared.desk.get().ok_or_else(error::loading)
@@ -108,6 +130,11 @@ impl AppState {
     /// Says from now on that the server isn't ready; work is still taken.
     pub fn leave(&self) {
         self.shared.leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether new work is turned away.
+    pub(super) fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Acquire)
     }
 
     /// Turns new work away from now on.
@@ -121,7 +148,7 @@ impl AppState {
 
     /// The pipeline; a problem while it is loading and once the server is shutting down.
     pub fn pipeline(&self) -> Result<&Arc<Pipeline>, Problem> {
-        if self.shared.draining.load(Ordering::Acquire) {
+        if self.is_draining() {
             return Err(error::draining());
         }
         self.shared.pipeline.get().ok_or_else(error::loading)
@@ -148,6 +175,11 @@ impl AppState {
     /// Where uploads go.
     pub fn spool(&self) -> &Spool {
         &self.shared.spool
+    }
+
+    /// Whose turn it is to try a policy.
+    pub(super) fn simulations(&self) -> &Semaphore {
+        &self.shared.simulations
     }
 
     /// Who may come in.

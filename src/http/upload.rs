@@ -12,27 +12,62 @@ use super::problem::Problem;
 use super::state::AppState;
 use crate::pipeline::AnalyzeError;
 use crate::store::{Feed, StoreError, Upload};
+use crate::worker::batches::{Line, LineFault, Survey};
 
 /// What a multipart form may have around its file, in bytes.
 const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 
 /// Spools the body of `request`: the file itself, or a form with one part named `file`.
 pub(super) async fn receive(state: &AppState, request: Request) -> Result<Upload, Problem> {
-    let timeout = state.upload_timeout();
-    let pace = state.upload_pace();
-    let (head, body) = request.into_parts();
-    let (body, too_slow) = pace.keep(body);
-    let request = Request::from_parts(head, body);
-    let receive = async {
+    in_time(state, request, async |request| {
         if is_form(request.headers()) {
             receive_form(state, request).await
         } else {
             let declared = declared_bytes(request.headers());
             let body: Body = request.into_body();
-            spool(state, declared, body.into_data_stream()).await
+            let feed = Feed::new(state.spool().begin(declared)?);
+            spool(state, feed, body.into_data_stream(), |_| Ok(())).await
         }
-    };
-    let received = tokio::time::timeout(timeout, receive)
+    })
+    .await
+}
+
+/// Spools the body of `request`, a manifest, while `survey` and `accept` look at it. With the
+/// number of its lines.
+pub(super) async fn receive_manifest(
+    state: &AppState,
+    request: Request,
+    mut survey: Survey,
+    mut accept: impl FnMut(&Line) -> Result<(), LineFault>,
+) -> Result<(Upload, u64), Problem> {
+    in_time(state, request, async |request| {
+        let spooled = state.spool().limited(survey.limits().bytes);
+        let declared = declared_bytes(request.headers());
+        survey.declared(declared)?;
+        let feed = Feed::new(spooled.begin(declared)?);
+        let body: Body = request.into_body();
+        let upload = spool(state, feed, body.into_data_stream(), |piece| {
+            survey.push(piece, &mut accept).map_err(Problem::from)
+        })
+        .await?;
+        let lines = survey.finish(&mut accept)?;
+        Ok((upload, lines))
+    })
+    .await
+}
+
+/// Gives `request` to `receive` for as long as its body keeps time and pace.
+async fn in_time<T>(
+    state: &AppState,
+    request: Request,
+    receive: impl AsyncFnOnce(Request) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let timeout = state.upload_timeout();
+    let pace = state.upload_pace();
+    let (head, body) = request.into_parts();
+    let (body, too_slow) = pace.keep(body);
+    let request = Request::from_parts(head, body);
+    let received = tokio::time::timeout(timeout, receive(request))
         .await
         .map_err(|_| upload_timeout(timeout.as_secs_f64()))?;
     // To whoever reads the body, one that is given up looks like one that broke off.
@@ -80,7 +115,8 @@ async fn receive_form(state: &AppState, request: Request) -> Result<Upload, Prob
                 "A form has one part, named `file`; options go into the query.",
             ));
         }
-        upload = Some(spool(state, None, pieces(field)).await?);
+        let feed = Feed::new(state.spool().begin(None)?);
+        upload = Some(spool(state, feed, pieces(field), |_| Ok(())).await?);
     }
     upload.ok_or_else(|| Problem::bad_request("The form has no part named `file`."))
 }
@@ -96,13 +132,14 @@ fn pieces(field: Field<'_>) -> impl Stream<Item = Result<Bytes, impl std::error:
     })
 }
 
-/// Writes `pieces` on a blocking thread while they arrive. A body that breaks off leaves nothing.
+/// Writes `pieces` into `feed` while they arrive and `look` has nothing against them. A body that
+/// breaks off leaves nothing.
 async fn spool<E: std::error::Error>(
     state: &AppState,
-    declared: Option<u64>,
+    feed: Feed,
     pieces: impl Stream<Item = Result<Bytes, E>>,
+    mut look: impl FnMut(&[u8]) -> Result<(), Problem>,
 ) -> Result<Upload, Problem> {
-    let feed = Feed::new(state.spool().begin(declared)?);
     let mut pieces = std::pin::pin!(pieces);
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| {
@@ -110,6 +147,7 @@ async fn spool<E: std::error::Error>(
             Problem::bad_request("The request's body broke off.")
         })?;
         state.metrics().received(piece.len());
+        look(&piece)?;
         if !feed.push(piece).await {
             break;
         }

@@ -118,6 +118,8 @@ pub struct Scored {
     /// Uncalibrated log-odds, one a head, in the order asked for. A value that is no score fails
     /// its head alone.
     pub logits: Vec<Result<Logit, InferenceError>>,
+    /// For each head the vector that it read, where that was asked for and there is one.
+    pub vectors: Vec<Option<Vec<f32>>>,
     /// From the call to the start of the computation.
     pub queued: Duration,
     /// The computation.
@@ -187,39 +189,47 @@ impl Backbone {
         heads: &[Arc<Readout>],
         lane: Lane,
     ) -> Result<Scored, InferenceError> {
-        let work = Work {
-            tensor,
-            heads: heads.to_vec(),
-            wanted: Wanted::Logits,
-        };
+        self.run(tensor, heads, (lane, false)).await
+    }
+
+    /// The same, with the vectors that the heads read.
+    pub async fn score_with_vectors(
+        &self,
+        tensor: Tensor,
+        heads: &[Arc<Readout>],
+        lane: Lane,
+    ) -> Result<Scored, InferenceError> {
+        self.run(tensor, heads, (lane, true)).await
+    }
+
+    async fn run(
+        &self,
+        tensor: Tensor,
+        heads: &[Arc<Readout>],
+        (lane, with_vectors): (Lane, bool),
+    ) -> Result<Scored, InferenceError> {
         let Timed {
             answer,
             queued,
             computed,
-        } = self.pool.run(lane, work).await?;
+        } = self
+            .pool
+            .run(
+                lane,
+                Work {
+                    tensor,
+                    heads: heads.to_vec(),
+                    with_vectors,
+                },
+            )
+            .await?;
+        let (logits, vectors) = answer.into_iter().unzip();
         Ok(Scored {
-            logits: answer.logits,
+            logits,
+            vectors,
             queued,
             computed,
         })
-    }
-
-    /// The embedding that `head` would read from a run over `tensor`, as [`Backbone::score`] runs
-    /// it; not normalised. An error for a head of another kind.
-    pub async fn embed(
-        &self,
-        tensor: Tensor,
-        head: &Arc<Readout>,
-        lane: Lane,
-    ) -> Result<Vec<f64>, InferenceError> {
-        let work = Work {
-            tensor,
-            heads: vec![Arc::clone(head)],
-            wanted: Wanted::Embedding,
-        };
-        let answer = self.pool.run(lane, work).await?.answer;
-        let mut found = answer.embeddings.into_iter();
-        found.next().unwrap_or_else(|| Ok(Vec::new()))
     }
 
     /// Inputs that wait for a session now.
@@ -242,32 +252,21 @@ impl Backbone {
 struct Work {
     tensor: Tensor,
     heads: Vec<Arc<Readout>>,
-    wanted: Wanted,
-}
-
-/// What is read from the outputs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Logits,
-    Embedding,
+    with_vectors: bool,
 }
 
 /// A session whose outputs are read by heads.
 struct HeadedSession(Session);
 
-/// What each head made of one input.
-#[derive(Default)]
-struct Answer {
-    logits: Vec<Result<Logit, InferenceError>>,
-    embeddings: Vec<Result<Vec<f64>, InferenceError>>,
-}
+/// What each head made of one input, with what it read where that was asked for.
+type Logits = Vec<(Result<Logit, InferenceError>, Option<Vec<f32>>)>;
 
 impl Engine for HeadedSession {
     type Input = Work;
-    type Answer = Answer;
+    type Answer = Logits;
 
     /// One run over all of `works`; each one's heads read its own row of the outputs.
-    fn run(&mut self, works: &[Work]) -> Result<Vec<Answer>, InferenceError> {
+    fn run(&mut self, works: &[Work]) -> Result<Vec<Logits>, InferenceError> {
         let all = works.iter().flat_map(|work| &work.heads);
         let mut names: Vec<&str> = all.map(|head| head.output()).collect();
         names.sort_unstable();
@@ -276,20 +275,19 @@ impl Engine for HeadedSession {
         let batch = Tensor::stacked(&tensors).map_err(|error| self.0.fault(&error))?;
         let outputs = self.0.run(&batch, &names)?;
         let read = |(row, work): (usize, &Work)| {
-            let mut answer = Answer::default();
-            for head in &work.heads {
+            let heads = work.heads.iter();
+            let logits = heads.filter_map(|head| {
                 // Each head's output is among the names, and each name has its values.
                 let mut values = names.iter().zip(&outputs);
-                let Some((_, own)) = values.find(|(name, _)| **name == head.output()) else {
-                    continue;
-                };
-                let (own, batch) = (own.view(), works.len());
-                match work.wanted {
-                    Wanted::Logits => answer.logits.push(head.of_row(&own, row, batch)),
-                    Wanted::Embedding => answer.embeddings.push(head.embedding(&own, row, batch)),
-                }
-            }
-            answer
+                let own = values.find(|(name, _)| **name == head.output());
+                own.map(|(_, values)| {
+                    let (values, batch) = (values.view(), works.len());
+                    let vector = || head.vector(&values, row, batch);
+                    let vector = work.with_vectors.then(vector).flatten();
+                    (head.of_row(&values, row, batch), vector)
+                })
+            });
+            logits.collect()
         };
         Ok(works.iter().enumerate().map(read).collect())
     }
@@ -331,9 +329,9 @@ fn warm_sessions(
         let work = Work {
             tensor: blank.clone(),
             heads: heads.clone(),
-            wanted: Wanted::Logits,
+            with_vectors: false,
         };
-        for logit in session.run(&[work])?.into_iter().flat_map(|a| a.logits) {
+        for (logit, _) in session.run(&[work])?.into_iter().flatten() {
             logit?;
         }
         nodes = session.0.placed()?;
@@ -363,11 +361,10 @@ fn prove(
     let work = Work {
         tensor,
         heads: vec![Arc::clone(head)],
-        wanted: Wanted::Logits,
+        with_vectors: false,
     };
-    let answers = session.run(&[work])?;
-    let logits = answers.into_iter().flat_map(|answer| answer.logits);
-    let found = logits.map(|logit| Ok(logit?.get()));
+    let logits = session.run(&[work])?.into_iter().flatten();
+    let found = logits.map(|(logit, _)| Ok(logit?.get()));
     let found = found.collect::<Result<Vec<f64>, InferenceError>>()?;
     golden.check(bundle.name(), provider, &found)
 }

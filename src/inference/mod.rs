@@ -21,6 +21,7 @@ pub mod providers;
 pub mod readout;
 pub mod registry;
 pub mod session;
+pub mod space;
 pub mod tensor;
 mod weights;
 
@@ -37,4 +38,5 @@ pub use providers::{Placement, Providers};
 pub use readout::Readout;
 pub use registry::Registry;
 pub use session::Runtime;
+pub use space::Space;
 pub use tensor::Tensor;

@@ -24,6 +24,7 @@ use super::provider::Provider;
 use super::providers::{Placement, Providers};
 use super::readout::Readout;
 use super::session::Runtime;
+use super::space::Space;
 use super::tensor::Tensor;
 
 /// What is known of a loaded model, for reports and `/v1/models`.
@@ -66,6 +67,7 @@ pub struct Model {
     info: ModelInfo,
     scorer: Scorer,
     head: Arc<Readout>,
+    space: Option<Arc<Space>>,
     backbone: Arc<Backbone>,
 }
 
@@ -99,6 +101,7 @@ impl Model {
             info: info(bundle, backbone),
             scorer: bundle.task.clone(),
             head: backbone::readout(bundle),
+            space: bundle.space().map(Arc::new),
             backbone: Arc::clone(backbone),
         }
     }
@@ -122,6 +125,11 @@ impl Model {
     /// What reads its answer from the backbone's outputs.
     pub fn head(&self) -> &Arc<Readout> {
         &self.head
+    }
+
+    /// The space of the vectors that its head reads; `None` where there are none to be kept.
+    pub fn space(&self) -> Option<&Arc<Space>> {
+        self.space.as_ref()
     }
 
     /// What it looks at.

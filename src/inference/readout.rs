@@ -166,32 +166,47 @@ impl Readout {
         }
     }
 
-    /// The embedding itself, not normalised, of one picture that is `row` of the `batch` that
-    /// `output` is of. An error for an output that is none.
-    pub fn embedding(
+    /// The vector of one picture that the head reads, that is `row` of the `batch` that `output` is
+    /// of; `None` for a model without a head and for an output that it can't read. What the mean
+    /// of tokens loses by becoming float32 is all that is lost.
+    #[expect(clippy::cast_possible_truncation, reason = "float32 is how it is kept")]
+    pub fn vector(
         &self,
         output: &ArrayViewD<'_, f32>,
         row: usize,
         batch: usize,
-    ) -> Result<Vec<f64>, InferenceError> {
-        let wrong_shape = || InferenceError::OutputShape {
-            model: self.model.clone(),
-            expected: "an embedding",
-            found: output.shape().to_vec(),
+    ) -> Option<Vec<f32>> {
+        let Form::Embedding(pooling, _) = &self.form else {
+            return None;
         };
         if output.shape().first() != Some(&batch) || row >= batch {
-            return Err(wrong_shape());
+            return None;
         }
         let own = output.index_axis(Axis(0), row);
-        let found = match (&self.form, own.ndim()) {
-            (Form::Embedding(Pooling::None, _), 1) => own.iter().map(|v| f64::from(*v)).collect(),
-            (Form::Embedding(Pooling::Cls | Pooling::Mean, _), 2) => {
-                let tokens = own.into_dimensionality::<Ix2>();
-                self.pool(&tokens.map_err(|_| wrong_shape())?)
+        if *pooling == Pooling::None {
+            return Some(own.iter().copied().collect());
+        }
+        let tokens = own.into_dimensionality::<Ix2>().ok()?;
+        let vector = self.pool(&tokens);
+        Some(vector.into_iter().map(|value| value as f32).collect())
+    }
+
+    /// What the head reads from a vector that [`Readout::vector`] gave; an error for one of another
+    /// length.
+    pub fn of_vector(&self, vector: &[f32]) -> Result<Logit, InferenceError> {
+        match &self.form {
+            Form::Embedding(_, head) if head.dim() == vector.len() => {
+                let vector: Vec<f64> = vector.iter().map(|value| f64::from(*value)).collect();
+                self.finite(head.logit(&vector))
             }
-            _ => return Err(wrong_shape()),
-        };
-        Ok(found)
+            Form::Embedding(..) | Form::Single(_) | Form::Class(..) | Form::Softmax(_) => {
+                Err(InferenceError::OutputShape {
+                    model: self.model.clone(),
+                    expected: "[dim] with the head's dim",
+                    found: vec![vector.len()],
+                })
+            }
+        }
     }
 
     fn pooled(&self, tokens: &ArrayView2<'_, f32>, head: &Head) -> Result<Logit, InferenceError> {

@@ -81,6 +81,11 @@ impl Fetcher {
         })
     }
 
+    /// Refuses where the section is off.
+    pub fn require_enabled(&self) -> Result<(), OutboundError> {
+        self.client.rules.require_enabled()
+    }
+
     /// Reads a URL that a caller sent and checks its form, host and port, without asking for any
     /// address: what can be told before a job is accepted.
     pub fn parse(&self, text: &str) -> Result<Url, OutboundError> {

@@ -30,6 +30,15 @@ pub(super) struct Target {
 }
 
 impl Rules {
+    pub(super) fn require_enabled(&self) -> Result<(), OutboundError> {
+        if self.enabled {
+            return Ok(());
+        }
+        Err(OutboundError::Off {
+            section: self.section,
+        })
+    }
+
     /// Reads and checks a URL that somebody sent.
     pub(super) fn parse(&self, text: &str) -> Result<Url, OutboundError> {
         if text.len() > LONGEST_URL {
@@ -42,11 +51,7 @@ impl Rules {
 
     /// Checks a URL.
     pub(super) fn target(&self, url: &Url) -> Result<Target, OutboundError> {
-        if !self.enabled {
-            return Err(OutboundError::Off {
-                section: self.section,
-            });
-        }
+        self.require_enabled()?;
         let tls = match url.scheme() {
             "https" => true,
             "http" if self.allow_http => false,

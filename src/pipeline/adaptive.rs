@@ -37,7 +37,7 @@ impl Ladder {
     /// isn't adaptive.
     pub(super) fn of(group: &Group, terms: &Terms) -> Option<Self> {
         let policy = terms.adaptive.as_ref()?;
-        if group.view.window.is_some() || group.view.cut.is_some() {
+        if !group.view.is_whole() {
             return None;
         }
         let members = group.members.iter();

@@ -20,7 +20,7 @@ pub struct Admission {
     /// Of one room, the places to work among it.
     size: usize,
     places: usize,
-    deadline_s: f64,
+    deadlines: ByLane<Duration>,
 }
 
 /// A place in a lane's waiting room, held from before the upload is read until the report is out.
@@ -45,14 +45,14 @@ pub struct Permit {
 pub(super) struct Deadline {
     pub(super) begin: Instant,
     pub(super) at: Instant,
-    limit_s: f64,
+    limit: Duration,
 }
 
 impl Deadline {
     /// The error of passing it.
     pub(super) fn passed(self) -> AnalyzeError {
         AnalyzeError::Deadline {
-            limit_s: self.limit_s,
+            limit_s: self.limit.as_secs_f64(),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Admission {
             work: Turnstile::new(places, shares),
             size,
             places,
-            deadline_s: config.deadline_s,
+            deadlines: ByLane::of(|lane| config.deadline(lane)),
         }
     }
 
@@ -95,7 +95,7 @@ impl Admission {
 
     /// Waits for a place to work. The analysis' time starts now: its upload is complete.
     pub async fn work(&self, ticket: Ticket) -> Result<Permit, AnalyzeError> {
-        let deadline = self.deadline();
+        let deadline = self.deadline(ticket.lane);
         let work = timeout_at(deadline.at, self.work.enter(ticket.lane)).await;
         Ok(Permit {
             _work: work.map_err(|_| deadline.passed())?,
@@ -111,16 +111,17 @@ impl Admission {
         Permit {
             _work: work,
             ticket: Ticket { lane, _room: None },
-            deadline: self.deadline(),
+            deadline: self.deadline(lane),
         }
     }
 
-    fn deadline(&self) -> Deadline {
+    fn deadline(&self, lane: Lane) -> Deadline {
         let begin = Instant::now();
+        let limit = *self.deadlines.at(lane);
         Deadline {
             begin,
-            at: begin + Duration::from_secs_f64(self.deadline_s),
-            limit_s: self.deadline_s,
+            at: begin + limit,
+            limit,
         }
     }
 

@@ -2,7 +2,8 @@
 
 mod embed;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,25 +14,29 @@ use super::answer::{self, Evidence, People};
 use super::config::AnalysisConfig;
 use super::error::AnalyzeError;
 use super::frames::{self, Outputs};
+use super::gathering;
+use super::keeping::{Keeper, Keepsake};
 use super::policies::Policies;
 use super::recall::{self, Recall, Recalled};
 use super::receipt::{Programs, receipt};
-use super::request::{Options, Request};
+use super::request::{Options, Request, Stays};
 use super::sight::Terms;
+use super::source::{Replay, Source};
 use super::stage;
 use super::status::{self, Status};
 use super::views::Views;
 use crate::config::Config;
 use crate::domain::lanes::Lane;
-use crate::domain::media::MediaFacts;
 use crate::domain::policy::Policy;
 use crate::domain::report::{MediaReport, ModelReport, Receipt, Report, SCHEMA, Timings};
 use crate::domain::sampling::SamplingPlan;
 use crate::inference::registry::Selection;
 use crate::inference::{Model, Registry, Runtime};
+use crate::media::protocol::Chosen;
 use crate::media::sandbox::Walls;
 use crate::media::{Decoder, MediaLimits};
-use crate::store::Upload;
+use crate::store::kept::FrameReader;
+use crate::store::{Material, Shelf, Upload};
 
 /// Everything that an analysis needs, loaded and warm.
 #[derive(Debug)]
@@ -45,6 +50,8 @@ pub struct Pipeline {
     config: Arc<AnalysisConfig>,
     admission: Admission,
     recall: Recall,
+    /// Where material is kept; nowhere without it.
+    shelf: OnceLock<Arc<Shelf>>,
 }
 
 impl Pipeline {
@@ -67,8 +74,16 @@ impl Pipeline {
             limits: config.media.limits,
             admission: Admission::new(&config.analysis, config.models.shares),
             recall: Recall::new(config.analysis.recall),
+            shelf: OnceLock::new(),
             config: Arc::new(config.analysis.clone()),
         })
+    }
+
+    /// Keeps material of what is analysed from now on. Only the first shelf counts.
+    pub fn keep_in(&self, archive: Arc<Shelf>) {
+        if self.shelf.set(archive).is_err() {
+            tracing::warn!("a second shelf was ignored");
+        }
     }
 
     /// Who may come in.
@@ -132,6 +147,19 @@ impl Pipeline {
         lane: Lane,
         policy: Arc<Policy>,
     ) -> Result<Request, AnalyzeError> {
+        let stills = SamplingPlan::new(
+            options.sampling.unwrap_or(self.config.sampling),
+            options.frames.unwrap_or(self.config.frames),
+        )?;
+        self.resolve(options, stills, (lane, policy))
+    }
+
+    fn resolve(
+        &self,
+        options: &Options,
+        stills: SamplingPlan,
+        (lane, policy): (Lane, Arc<Policy>),
+    ) -> Result<Request, AnalyzeError> {
         let names = if options.models.is_empty() {
             &self.default_models
         } else {
@@ -144,10 +172,6 @@ impl Pipeline {
                 models.push(Arc::clone(model));
             }
         }
-        let stills = SamplingPlan::new(
-            options.sampling.unwrap_or(self.config.sampling),
-            options.frames.unwrap_or(self.config.frames),
-        )?;
         Ok(Request {
             views: Arc::new(Views::of(&models, stills, &self.models)?),
             models: models.into(),
@@ -156,6 +180,7 @@ impl Pipeline {
             frame_scores: options.frame_scores,
             lane,
             region: options.region.clone(),
+            stays: Stays::All,
         })
     }
 
@@ -173,6 +198,9 @@ impl Pipeline {
 
     /// Scores one upload and keeps the report for [`Pipeline::recall`]. Dropping the future kills
     /// the decoder and gives up all queued frames.
+    ///
+    /// With a shelf, its material is on disk when this returns. Where that can't be kept the report
+    /// is none the worse: the log has why.
     pub async fn analyze(
         &self,
         upload: Upload,
@@ -180,13 +208,114 @@ impl Pipeline {
         permit: Permit,
     ) -> Result<Arc<Report>, AnalyzeError> {
         let deadline = permit.deadline;
-        let seen = tokio::time::timeout_at(deadline.at, self.look(&upload, request, &permit))
-            .await
-            .map_err(|_| deadline.passed())??;
-        let report = || self.report(&upload, request, &seen, deadline.begin.elapsed());
+        let keeper = self.keeper(request);
+        let seen = tokio::time::timeout_at(
+            deadline.at,
+            self.look(&upload, request, (&permit, keeper.clone())),
+        )
+        .await
+        .map_err(|_| deadline.passed())??;
+        let since_upload = deadline.begin.elapsed();
+        let about = About {
+            keepsake: &seen.keepsake,
+            spooling: upload.elapsed,
+            since_upload,
+            on: today(Timestamp::now()),
+        };
+        let report = || self.report(request, &seen, &about);
         let report = stage::aggregate().in_scope(report);
         drop(permit);
-        report
+        let report = report?;
+        if request.stays != Stays::Nothing {
+            let terms = terms(request, &report.receipt, about.on);
+            self.recall.keep(&report, &terms);
+        }
+        self.shelve(&report, request, (keeper, seen)).await;
+        Ok(report)
+    }
+
+    /// Scores a stored report's kept frames by the models of `options`, decided by `policy` as of
+    /// the day `on` and as if it had come in `lane`: with the same models and settings the report that was made of the upload, but
+    /// for its id, its times and that day. Sampling is that of the kept frames, of which windows
+    /// that weren't asked for then are an error.
+    pub async fn replay(
+        &self,
+        frames: FrameReader,
+        options: &Options,
+        (policy, lane, on): (Arc<Policy>, Lane, Date),
+        permit: Permit,
+    ) -> Result<Arc<Report>, AnalyzeError> {
+        let keepsake: Keepsake = serde_json::from_str(frames.about())?;
+        let request = self.resolve(options, keepsake.plan.stills, (lane, policy))?;
+        let part = keepsake.part(&request.views.plan)?;
+        let viewing = Viewing {
+            source: Source::Kept(Replay::new(frames, part.wanted)),
+            decoding: tracing::Span::none(),
+            keeper: None,
+            gathers: false,
+        };
+        let deadline = permit.deadline;
+        let looking = self.score(viewing, (keepsake, part.chosen), &request, &permit);
+        let seen = tokio::time::timeout_at(deadline.at, looking)
+            .await
+            .map_err(|_| deadline.passed())??;
+        let about = About {
+            keepsake: &seen.keepsake,
+            spooling: Duration::ZERO,
+            since_upload: deadline.begin.elapsed(),
+            on,
+        };
+        self.report(&request, &seen, &about)
+    }
+
+    /// Whether `material` of `request` is kept.
+    fn keeps(&self, request: &Request, material: Material) -> bool {
+        let archive = self.shelf.get().filter(|_| request.stays == Stays::All);
+        archive.is_some_and(|archive| archive.material() == material)
+    }
+
+    /// Where material is.
+    pub(super) fn archive(&self) -> Option<Arc<Shelf>> {
+        self.shelf.get().cloned()
+    }
+
+    /// Who keeps the frames of `request`, if anybody does.
+    fn keeper(&self, request: &Request) -> Option<Arc<Keeper>> {
+        let archive = self.shelf.get()?;
+        self.keeps(request, Material::Frames)
+            .then(|| Arc::new(Keeper::begin(archive)))
+    }
+
+    /// Puts the material of `report` on the shelf.
+    async fn shelve(
+        &self,
+        report: &Report,
+        request: &Request,
+        (keeper, seen): (Option<Arc<Keeper>>, Seen),
+    ) {
+        let Some(archive) = self.shelf.get().cloned() else {
+            return;
+        };
+        let (id, today) = (report.id.clone(), today(Timestamp::now()));
+        let duration_s = seen.keepsake.facts.duration_s;
+        let records = if self.keeps(request, Material::Embeddings) {
+            gathering::records(&id, request, &seen.outputs, duration_s)
+        } else {
+            BTreeMap::new()
+        };
+        let keep = move || {
+            if let Some(keeper) = keeper {
+                keeper.finish(&archive, &id, &seen.keepsake)?;
+            }
+            let mut each = records.iter();
+            each.try_for_each(|(space, record)| archive.keep_vectors(space, today, record))
+        };
+        let kept = tokio::task::spawn_blocking(keep).await;
+        let kept = kept.map_err(AnalyzeError::from);
+        if let Err(error) = kept.and_then(|kept| Ok(kept?)) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, report = report.id, "CAN'T KEEP A REPORT'S MATERIAL");
+        }
     }
 
     /// Decodes the plan's frames and runs the models over them.
@@ -194,7 +323,7 @@ impl Pipeline {
         &self,
         upload: &Upload,
         request: &Request,
-        permit: &Permit,
+        (permit, keeper): (&Permit, Option<Arc<Keeper>>),
     ) -> Result<Seen, AnalyzeError> {
         let begin = Instant::now();
         let decoding = stage::decode();
@@ -202,13 +331,50 @@ impl Pipeline {
             .decoder
             .open(upload.descriptor()?, permit.deadline.at)
             .await?;
-        let facts = media.facts().clone();
-        let chosen = media.choose(&request.views.plan).await?.clone();
-        stage::count(&decoding, "frames", chosen.times_s.len() as u64);
+        let keepsake = Keepsake {
+            blake3: upload.blake3.clone(),
+            bytes: upload.bytes,
+            facts: media.facts().clone(),
+            plan: request.views.plan.clone(),
+            chosen: media.choose(&request.views.plan).await?.clone(),
+        };
+        stage::count(&decoding, "frames", keepsake.chosen.times_s.len() as u64);
         let opened = begin.elapsed();
-        let terms = self.terms(upload, request, permit);
-        let mut outputs = frames::score(media, chosen, &terms, decoding).await?;
-        outputs.spent.decode = outputs.spent.decode.saturating_add(opened);
+        let viewing = Viewing {
+            source: Source::Media(Box::new(media)),
+            decoding,
+            keeper,
+            gathers: self.keeps(request, Material::Embeddings),
+        };
+        let chosen = keepsake.chosen.clone();
+        let mut seen = self
+            .score(viewing, (keepsake, chosen), request, permit)
+            .await?;
+        let decode = &mut seen.outputs.spent.decode;
+        *decode = decode.saturating_add(opened);
+        Ok(seen)
+    }
+
+    /// Runs the models over the frames that come, which are the `chosen` ones.
+    async fn score(
+        &self,
+        viewing: Viewing,
+        (keepsake, chosen): (Keepsake, Chosen),
+        request: &Request,
+        permit: &Permit,
+    ) -> Result<Seen, AnalyzeError> {
+        let terms = Terms {
+            models: Arc::clone(&request.models),
+            views: Arc::clone(&request.views),
+            config: Arc::clone(&self.config),
+            lane: permit.lane(),
+            adaptive: request.adaptive.then(|| Arc::clone(&request.policy)),
+            content: keepsake.blake3.clone(),
+            repeats: Arc::default(),
+            keeper: viewing.keeper,
+            gathers: viewing.gathers,
+        };
+        let outputs = frames::score(viewing.source, chosen, &terms, viewing.decoding).await?;
         let finders = 0..request.views.finders.len();
         let join = move || {
             let people = finders.map(|finder| People::of(&outputs, finder));
@@ -217,12 +383,13 @@ impl Pipeline {
         };
         let (outputs, people) = tokio::task::spawn_blocking(join).await?;
         Ok(Seen {
-            facts,
+            keepsake,
             outputs,
             people,
         })
     }
 
+    /// For [`Pipeline::embed`]: nothing is kept.
     fn terms(&self, upload: &Upload, request: &Request, permit: &Permit) -> Terms {
         Terms {
             models: Arc::clone(&request.models),
@@ -232,21 +399,28 @@ impl Pipeline {
             adaptive: request.adaptive.then(|| Arc::clone(&request.policy)),
             content: upload.blake3.clone(),
             repeats: Arc::default(),
+            keeper: None,
+            gathers: false,
         }
     }
 
     fn report(
         &self,
-        upload: &Upload,
         request: &Request,
         seen: &Seen,
-        since_upload: Duration,
+        about: &About<'_>,
     ) -> Result<Arc<Report>, AnalyzeError> {
+        let Keepsake {
+            blake3,
+            bytes,
+            facts,
+            ..
+        } = about.keepsake;
         let evidence = Evidence {
             outputs: &seen.outputs,
             views: &request.views,
             people: &seen.people,
-            duration_s: seen.facts.duration_s,
+            duration_s: facts.duration_s,
             frame_scores: request.frame_scores,
         };
         let models = model_reports(request, &evidence)?;
@@ -257,7 +431,6 @@ impl Pipeline {
             .collect();
         let found = answer::questions(&voters, &request.policy);
         let now = Timestamp::now();
-        let today = today(now);
         let mut report = Report {
             schema: SCHEMA,
             id: ulid::Ulid::generate().to_string(),
@@ -265,30 +438,50 @@ impl Pipeline {
                 .unwrap_or(now)
                 .to_string(),
             media: MediaReport {
-                blake3: upload.blake3.clone(),
-                bytes: upload.bytes,
-                facts: seen.facts.clone(),
+                blake3: blake3.clone(),
+                bytes: *bytes,
+                facts: facts.clone(),
             },
             score: found.score,
             verdict: found.verdict,
             quality: answer::quality(&evidence),
             faces: answer::faces(&evidence),
             questions: found.answers,
-            policy: request.policy.decide(&found.findings, &request.case(today)),
+            policy: request
+                .policy
+                .decide(&found.findings, &request.case(about.on)),
             models,
             receipt: self.receipt(request)?,
-            timings_ms: timings(upload, &seen.outputs, since_upload),
+            rescored_of: None,
+            timings_ms: timings(about, &seen.outputs),
         };
         report.receipt.report_blake3 = report.content_hash()?;
-        let report = Arc::new(report);
-        let terms = terms(request, &report.receipt, today);
-        self.recall.keep(&report, &terms);
-        Ok(report)
+        Ok(Arc::new(report))
     }
 }
 
+/// What a report says of its request besides what was seen.
+struct About<'a> {
+    keepsake: &'a Keepsake,
+    /// Time that the upload took.
+    spooling: Duration,
+    /// Time since then.
+    since_upload: Duration,
+    /// The day of the decision.
+    on: Date,
+}
+
+/// Frames on their way to the models.
+struct Viewing {
+    source: Source,
+    /// Ends with the last frame.
+    decoding: tracing::Span,
+    keeper: Option<Arc<Keeper>>,
+    gathers: bool,
+}
+
 /// The date by which a policy's rules are chosen.
-fn today(now: Timestamp) -> Date {
+pub(super) fn today(now: Timestamp) -> Date {
     now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date()
 }
 
@@ -302,7 +495,7 @@ fn terms<'a>(request: &Request, receipt: &'a Receipt, today: Date) -> recall::Te
 
 /// What was found in the upload.
 struct Seen {
-    facts: MediaFacts,
+    keepsake: Keepsake,
     outputs: Outputs,
     /// By finder.
     people: Vec<People>,
@@ -323,15 +516,15 @@ fn model_reports(
     models.filter_map(report).collect()
 }
 
-fn timings(upload: &Upload, outputs: &Outputs, since_upload: Duration) -> Timings {
+fn timings(about: &About<'_>, outputs: &Outputs) -> Timings {
     let ms = |duration: Duration| (duration.as_secs_f64() * 10_000.0).round() / 10.0;
     Timings {
-        spool: ms(upload.elapsed),
+        spool: ms(about.spooling),
         decode: ms(outputs.spent.decode),
         preprocess: ms(outputs.spent.preprocess),
         faces: ms(outputs.spent.faces),
         queue: ms(outputs.spent.queue),
         inference: ms(outputs.spent.inference),
-        total: ms(upload.elapsed.saturating_add(since_upload)),
+        total: ms(about.spooling.saturating_add(about.since_upload)),
     }
 }

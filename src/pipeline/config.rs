@@ -1,12 +1,15 @@
 //! Limits and defaults of one analysis, and the policies.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::recall::RecallConfig;
 use crate::config::ConfigError;
+use crate::domain::lanes::Lane;
 use crate::domain::quality::Bounds;
 use crate::domain::sampling::{SamplingPlan, Strategy};
 
@@ -20,6 +23,8 @@ pub struct AnalysisConfig {
     pub sampling: Strategy,
     /// Seconds that an analysis may take once its upload is complete.
     pub deadline_s: f64,
+    /// The same for single lanes.
+    pub deadline_s_of: BTreeMap<Lane, f64>,
     /// Requests that may wait; one more is answered `overloaded`.
     pub queue: usize,
     /// Analyses at the same time; 0 means one a core.
@@ -63,6 +68,7 @@ impl Default for AnalysisConfig {
             frames: SamplingPlan::DEFAULT_FRAMES,
             sampling: Strategy::default(),
             deadline_s: 120.0,
+            deadline_s_of: BTreeMap::new(),
             queue: 64,
             concurrency: 0,
             frames_in_flight: 16,
@@ -84,12 +90,17 @@ impl AnalysisConfig {
                 got: self.frames.to_string(),
             });
         }
-        if !(self.deadline_s > 0.0 && self.deadline_s <= 86_400.0) {
-            return Err(ConfigError::Value {
-                key: "analysis.deadline_s",
-                expected: "more than 0 and at most 86400",
-                got: self.deadline_s.to_string(),
-            });
+        let times = self.deadline_s_of.values();
+        let keys = std::iter::once("analysis.deadline_s")
+            .chain(std::iter::repeat("analysis.deadline_s_of"));
+        for (key, seconds) in keys.zip(std::iter::once(&self.deadline_s).chain(times)) {
+            if !(*seconds > 0.0 && *seconds <= 86_400.0) {
+                return Err(ConfigError::Value {
+                    key,
+                    expected: "more than 0 and at most 86400",
+                    got: seconds.to_string(),
+                });
+            }
         }
         if self.frames_in_flight == 0 {
             return Err(ConfigError::Value {
@@ -107,6 +118,12 @@ impl AnalysisConfig {
         }
         self.recall.validate()?;
         self.faces.validate()
+    }
+
+    /// Time that an analysis of `lane` may take once its upload is complete.
+    pub fn deadline(&self, lane: Lane) -> Duration {
+        let own = self.deadline_s_of.get(&lane).copied();
+        Duration::from_secs_f64(own.unwrap_or(self.deadline_s))
     }
 
     /// Analyses at the same time.

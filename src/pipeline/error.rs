@@ -9,8 +9,8 @@ use crate::domain::score::NotAProbability;
 use crate::inference::{InferenceError, InferenceErrorKind};
 use crate::media::MediaError;
 use crate::media::error::MediaErrorKind;
-use crate::store::StoreError;
 use crate::store::error::StoreErrorKind;
+use crate::store::{KeptError, StoreError};
 
 /// A fault of an analysis or of what it needs.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,20 @@ pub enum AnalyzeError {
         #[source]
         source: NotAProbability,
     },
+    /// Kept material that can't be used.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// No frames of a report are kept.
+    #[error("no frames of the report {0} are kept")]
+    NothingKept(String),
+    /// Kept frames that aren't those that the models want.
+    #[error("the kept frames are those of {kept}, and the models want {wanted}")]
+    KeptPlan {
+        /// The plan by which they were chosen.
+        kept: String,
+        /// That of the models.
+        wanted: String,
+    },
     /// A report that can't be written as JSON.
     #[error("the report can't be written")]
     Report(#[from] serde_json::Error),
@@ -144,7 +158,9 @@ impl AnalyzeError {
             Self::Overloaded { .. } => AnalyzeErrorKind::Overloaded,
             Self::Draining => AnalyzeErrorKind::Draining,
             Self::Deadline { .. } => AnalyzeErrorKind::Deadline,
-            Self::Task(_) | Self::Calibration { .. } | Self::Report(_) => {
+            Self::NothingKept(_) => AnalyzeErrorKind::NotFound,
+            Self::KeptPlan { .. } => AnalyzeErrorKind::UnknownModel,
+            Self::Task(_) | Self::Calibration { .. } | Self::Report(_) | Self::Kept(_) => {
                 AnalyzeErrorKind::Internal
             }
         }

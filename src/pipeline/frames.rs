@@ -11,6 +11,7 @@ use super::error::AnalyzeError;
 use super::framing::{Framed, framed};
 use super::inputs::{Done, Job};
 use super::sight::{Part, Sight, Terms, look};
+use super::source::Source;
 use super::spent::Spent;
 use super::stage;
 use super::views::{Group, Role, Views};
@@ -19,7 +20,6 @@ use crate::domain::adaptive::Stop;
 use crate::domain::letterbox::Bars;
 use crate::domain::quality::LeftOut;
 use crate::domain::score::Logit;
-use crate::media::OpenMedia;
 use crate::media::protocol::Chosen;
 
 /// Whole pictures of one request in the server's memory that are looked at, besides those that are
@@ -40,10 +40,23 @@ pub(super) struct Outputs {
     pub(super) stopped: Vec<Option<Stop>>,
     /// For each model of the request, its inputs that were the same as another, to the pixel.
     pub(super) repeated: Vec<u32>,
+    /// What the heads of models that see whole frames read, where it is gathered.
+    pub(super) vectors: Vec<Vector>,
     /// Black bars that the first pictures share.
     pub(super) bars: Bars,
     /// Time by stage.
     pub(super) spent: Spent,
+}
+
+/// What the head of one model read of one frame.
+#[derive(Debug, Clone)]
+pub(super) struct Vector {
+    /// Place of the model in the request.
+    pub(super) model: usize,
+    /// Index of the frame.
+    pub(super) frame: usize,
+    /// As the backbone gave it.
+    pub(super) values: Arc<[f32]>,
 }
 
 /// What one model said of one input.
@@ -79,10 +92,10 @@ pub(super) enum Outcome {
     Failed,
 }
 
-/// Runs the models of `terms` over everything that `media` yields; `decoding` lasts as long as that.
+/// Runs the models of `terms` over everything that `source` yields; `decoding` lasts as long as that.
 /// Dropping the future stops all.
 pub(super) async fn score(
-    media: OpenMedia,
+    source: Source,
     chosen: Chosen,
     terms: &Terms,
     decoding: Span,
@@ -93,7 +106,7 @@ pub(super) async fn score(
     let mut inference = None;
     {
         let role = |framed: &Framed| roles.get(framed.frame.index).cloned();
-        let jobs = framed(media, terms.config.letterbox, Arc::clone(&bars), decoding)
+        let jobs = framed(source, terms.config.letterbox, Arc::clone(&bars), decoding)
             .map_ok(|framed| {
                 let role = role(&framed).unwrap_or_default();
                 look(framed, role, terms)
@@ -140,6 +153,7 @@ pub(super) async fn score(
         samples: found.samples,
         stopped: found.stopped,
         repeated: found.repeated,
+        vectors: found.vectors,
         bars: bars.get().copied().unwrap_or_default(),
         spent: found.spent,
     })
@@ -150,6 +164,7 @@ struct Found {
     samples: Vec<Vec<Sample>>,
     stopped: Vec<Option<Stop>>,
     repeated: Vec<u32>,
+    vectors: Vec<Vector>,
     spent: Spent,
 }
 
@@ -161,6 +176,7 @@ impl Found {
             samples: terms.models.iter().map(|_| Vec::new()).collect(),
             stopped: vec![stop; terms.models.len()],
             repeated: vec![0; terms.models.len()],
+            vectors: Vec::new(),
             spent: Spent::default(),
         }
     }
@@ -168,6 +184,15 @@ impl Found {
     fn note(&mut self, done: &Done, views: &Views) {
         self.spent += done.spent;
         let members = views.groups.get(done.group).map(|group| &group.members);
+        for (member, values) in done.vectors.iter() {
+            if let Some(model) = members.and_then(|members| members.get(*member)) {
+                self.vectors.push(Vector {
+                    model: *model,
+                    frame: done.place.frame,
+                    values: Arc::clone(values),
+                });
+            }
+        }
         for (member, outcome) in members.into_iter().flatten().zip(&done.outcomes) {
             if let Some(list) = self.samples.get_mut(*member) {
                 list.push(Sample {

@@ -12,9 +12,9 @@ use futures_util::{Stream, stream};
 use tracing::Span;
 
 use super::error::AnalyzeError;
+use super::source::Source;
 use crate::domain::frame::{Frame, Picture};
 use crate::domain::letterbox::Bars;
-use crate::media::{Decoded, OpenMedia};
 
 /// Pictures that are held back.
 const HELD: usize = 4;
@@ -25,6 +25,8 @@ const HELD_BYTES: usize = 64 << 20;
 /// A frame, and what may be cut off it.
 pub(super) struct Framed {
     pub(super) frame: Frame,
+    /// How many came before it.
+    pub(super) place: usize,
     /// What the first pictures agree on; none where bars are left as they are.
     pub(super) bars: Bars,
     /// Waiting for the decoder.
@@ -45,26 +47,28 @@ impl Framed {
 }
 
 struct State {
-    media: OpenMedia,
+    source: Source,
     /// Ends with the last frame.
     _decoding: Span,
     held: VecDeque<(Frame, Duration)>,
     bars: Bars,
+    place: usize,
 }
 
-/// The frames that come out of the decoder. With `cut`, bars that the first ones share are to be
+/// The frames that come out of `source`. With `cut`, bars that the first ones share are to be
 /// cut off; `told` gets them. `decoding` is held until the last one is out.
 pub(super) fn framed(
-    media: OpenMedia,
+    source: Source,
     cut: bool,
     told: Arc<std::sync::OnceLock<Bars>>,
     decoding: Span,
 ) -> impl Stream<Item = Result<Framed, AnalyzeError>> {
     let state = State {
-        media,
+        source,
         _decoding: decoding,
         held: VecDeque::new(),
         bars: Bars::default(),
+        place: 0,
     };
     stream::try_unfold(state, move |mut state| {
         let told = Arc::clone(&told);
@@ -77,13 +81,15 @@ pub(super) fn framed(
             }
             let next = match state.held.pop_front() {
                 Some(held) => Some(held),
-                None => next(&mut state.media).await?,
+                None => next(&mut state.source).await?,
             };
             Ok(next.map(|(frame, waited)| {
-                let bars = state.bars;
+                let (bars, place) = (state.bars, state.place);
+                state.place = place.saturating_add(1);
                 (
                     Framed {
                         frame,
+                        place,
                         bars,
                         waited,
                     },
@@ -99,7 +105,7 @@ impl State {
     async fn look_ahead(&mut self) -> Result<(), AnalyzeError> {
         let (mut found, mut bytes) = (Vec::new(), 0_usize);
         while self.held.len() < HELD && bytes < HELD_BYTES {
-            let Some((frame, waited)) = next(&mut self.media).await? else {
+            let Some((frame, waited)) = next(&mut self.source).await? else {
                 break;
             };
             bytes = bytes.saturating_add(frame.picture.rgb().len());
@@ -113,14 +119,9 @@ impl State {
     }
 }
 
-/// The next frame that was decoded, with the time that was spent waiting for it.
-async fn next(media: &mut OpenMedia) -> Result<Option<(Frame, Duration)>, AnalyzeError> {
+/// The next frame, with the time that was spent waiting for it.
+async fn next(source: &mut Source) -> Result<Option<(Frame, Duration)>, AnalyzeError> {
     let begin = Instant::now();
-    loop {
-        match media.next().await? {
-            Some(Decoded::Frame(frame)) => return Ok(Some((frame, begin.elapsed()))),
-            Some(Decoded::Missed(index)) => tracing::debug!(index, "frame not decoded"),
-            None => return Ok(None),
-        }
-    }
+    let frame = source.next().await?;
+    Ok(frame.map(|frame| (frame, begin.elapsed())))
 }

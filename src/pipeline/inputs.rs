@@ -30,10 +30,15 @@ pub(super) struct Done {
     pub(super) group: usize,
     pub(super) place: Place,
     pub(super) outcomes: Vec<Outcome>,
+    /// What the members' heads read, where it is kept and there is anything to read.
+    pub(super) vectors: Vectors,
     /// The outcomes are those of another input with the same pixels.
     pub(super) repeated: bool,
     pub(super) spent: Spent,
 }
+
+/// By place in the group; shared by inputs with the same pixels.
+pub(super) type Vectors = Arc<[(usize, Arc<[f32]>)]>;
 
 impl Job {
     pub(super) fn single(frame: usize, part: Part) -> Self {
@@ -86,6 +91,7 @@ impl Job {
             outcomes: each
                 .map(|reason| reason.map_or(outcome, Outcome::LeftOut))
                 .collect(),
+            vectors: Vectors::default(),
             repeated: false,
             spent: Spent::default(),
         }
@@ -101,22 +107,25 @@ impl Job {
         let answer = terms.repeats.answer(&self);
         done.repeated = true;
         let outcomes = answer.get_or_try_init(|| async {
-            let (outcomes, spent) = ask(self, group, terms).await?;
+            let (said, spent) = ask(self, group, terms).await?;
             (done.repeated, done.spent) = (false, spent);
-            Ok::<_, AnalyzeError>(outcomes)
+            Ok::<_, AnalyzeError>(said)
         });
-        let outcomes = outcomes.await?.clone();
-        done.outcomes = outcomes;
+        let (outcomes, vectors) = outcomes.await?.clone();
+        (done.outcomes, done.vectors) = (outcomes, vectors);
         Ok(done)
     }
 }
 
 /// What was said of inputs, by their pixels and by who was asked.
 #[derive(Debug, Default)]
-pub(super) struct Repeats(Mutex<HashMap<blake3::Hash, Arc<OnceCell<Vec<Outcome>>>>>);
+pub(super) struct Repeats(Mutex<HashMap<blake3::Hash, Arc<OnceCell<Said>>>>);
+
+/// What each member of the group said, and what their heads read.
+type Said = (Vec<Outcome>, Vectors);
 
 impl Repeats {
-    fn answer(&self, job: &Job) -> Arc<OnceCell<Vec<Outcome>>> {
+    fn answer(&self, job: &Job) -> Arc<OnceCell<Said>> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&job.group.to_le_bytes());
         for reason in &job.left_out {
@@ -131,11 +140,7 @@ impl Repeats {
 }
 
 /// What each member of `group` says of `job`, and what it took.
-async fn ask(
-    job: Job,
-    group: &Group,
-    terms: &Terms,
-) -> Result<(Vec<Outcome>, Spent), AnalyzeError> {
+async fn ask(job: Job, group: &Group, terms: &Terms) -> Result<(Said, Spent), AnalyzeError> {
     let mut outcomes = job.done(Outcome::Failed).outcomes;
     let asked: Vec<usize> = (0..group.members.len())
         .filter(|member| job.left_out(*member).is_none())
@@ -153,7 +158,17 @@ async fn ask(
         .filter_map(|member| terms.models.get(*group.members.get(*member)?))
         .map(|model| Arc::clone(model.head()))
         .collect();
-    let scored = group.backbone.score(tensor, &heads, terms.lane).await?;
+    let scored = if terms.gathers && group.view.is_whole() {
+        let scoring = group
+            .backbone
+            .score_with_vectors(tensor, &heads, terms.lane);
+        scoring.await?
+    } else {
+        group.backbone.score(tensor, &heads, terms.lane).await?
+    };
+    let vectors = asked.iter().zip(scored.vectors);
+    let vectors = vectors.filter_map(|(member, vector)| Some((*member, vector?.into())));
+    let vectors = vectors.collect();
     for (member, logit) in asked.into_iter().zip(scored.logits) {
         if let Some(outcome) = outcomes.get_mut(member) {
             *outcome = usable(logit)?.map_or(Outcome::Failed, Outcome::Scored);
@@ -165,7 +180,7 @@ async fn ask(
         inference: scored.computed,
         ..Spent::default()
     };
-    Ok((outcomes, spent))
+    Ok(((outcomes, vectors), spent))
 }
 
 /// An output that is no score fails its input, which coverage shows; any other fault is the

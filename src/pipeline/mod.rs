@@ -2,6 +2,7 @@
 
 mod adaptive;
 pub mod admission;
+pub mod again;
 mod analyze;
 mod answer;
 pub mod config;
@@ -9,12 +10,17 @@ pub mod error;
 mod faces;
 mod frames;
 mod framing;
+mod gathering;
 mod inputs;
+mod keeping;
 pub mod policies;
 mod recall;
 mod receipt;
 pub mod request;
+pub mod rescoring;
 mod sight;
+pub mod simulation;
+mod source;
 mod spent;
 pub mod stage;
 pub mod status;

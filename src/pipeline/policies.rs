@@ -73,6 +73,12 @@ impl Policies {
         Ok(())
     }
 
+    /// Refuses a candidate that asks for anything else than what is answered, where that is known.
+    pub fn check_answers(&self, candidate: &Policy) -> Result<(), PolicyError> {
+        let answered = self.answered.get();
+        answered.map_or(Ok(()), |answered| candidate.check_questions(answered))
+    }
+
     /// All, by name, at this moment.
     pub fn in_use(&self) -> Arc<BTreeMap<String, LoadedPolicy>> {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
@@ -87,6 +93,14 @@ impl Policies {
     /// The policy of this name, or the default one.
     pub fn get(&self, name: Option<&str>) -> Result<Arc<Policy>, AnalyzeError> {
         find(&self.in_use(), name.unwrap_or(&self.default))
+    }
+
+    /// The policy that decides now what one of this `name` decided before: that of the name, or the
+    /// default one where there is none any more.
+    pub fn now(&self, name: &str) -> Result<Arc<Policy>, AnalyzeError> {
+        let in_use = self.in_use();
+        let same = in_use.get(name);
+        same.map_or_else(|| self.get(None), |own| Ok(Arc::clone(&own.policy)))
     }
 
     /// Reads those files again that changed since they were read; what came of each, and nothing

@@ -42,9 +42,38 @@ pub struct Request {
     pub(super) adaptive: bool,
     pub(super) lane: Lane,
     pub(super) region: Option<Region>,
+    pub(super) stays: Stays,
+}
+
+/// What stays of a request besides its report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stays {
+    /// Material for scoring it again, where there is a shelf; and its report may be given again.
+    All,
+    /// Its report may be given again.
+    Report,
+    /// Neither.
+    Nothing,
 }
 
 impl Request {
+    /// The same, of which no material is kept for scoring it again.
+    #[must_use]
+    pub fn without_keeping(self) -> Self {
+        Self {
+            stays: Stays::Report,
+            ..self
+        }
+    }
+
+    /// The same, of which nothing stays.
+    pub(super) fn once(self) -> Self {
+        Self {
+            stays: Stays::Nothing,
+            ..self
+        }
+    }
+
     /// The lane that it was made for.
     pub fn lane(&self) -> Lane {
         self.lane

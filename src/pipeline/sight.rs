@@ -8,6 +8,7 @@ use super::error::AnalyzeError;
 use super::faces::{self, Seen as SeenFaces};
 use super::framing::Framed;
 use super::inputs::Repeats;
+use super::keeping::Keeper;
 use super::spent::Spent;
 use super::views::{Group, Role, Views};
 use crate::domain::frame::Picture;
@@ -31,6 +32,10 @@ pub(super) struct Terms {
     pub(super) content: String,
     /// What was said of the same pixels before.
     pub(super) repeats: Arc<Repeats>,
+    /// Whether the vectors that heads read are gathered.
+    pub(super) gathers: bool,
+    /// Who keeps the frames, if anybody does.
+    pub(super) keeper: Option<Arc<Keeper>>,
 }
 
 /// One frame, looked at.
@@ -136,6 +141,9 @@ impl Eye {
     fn look(&self, framed: Framed) -> Glance {
         let begin = Instant::now();
         let (index, time_s) = (framed.frame.index, framed.frame.time_s);
+        if let Some(keeper) = &self.terms.keeper {
+            keeper.add(framed.place, &framed.frame);
+        }
         let (picture, bars) = framed.into_inner();
         let measures = Measures::of(&picture);
         let unfit = self.terms.config.quality.judge(&measures);

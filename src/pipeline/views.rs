@@ -65,6 +65,11 @@ impl Cut {
 }
 
 impl View {
+    /// Whether it sees whole single pictures.
+    pub(super) fn is_whole(&self) -> bool {
+        self.window.is_none() && self.cut.is_none()
+    }
+
     fn same(&self, window: Option<usize>, face: Option<&FaceSection>) -> bool {
         let same_cut = match (&self.cut, face) {
             (None, None) => true,

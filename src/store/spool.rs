@@ -56,6 +56,15 @@ impl Spool {
         Ok(spool)
     }
 
+    /// The same folder, for uploads of at most `limit` bytes.
+    #[must_use]
+    pub fn limited(&self, limit: u64) -> Self {
+        Self {
+            dir: self.dir.clone(),
+            limit,
+        }
+    }
+
     /// Largest upload in bytes.
     pub fn limit(&self) -> u64 {
         self.limit

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::crew::{Phase, Shop};
 use super::desk::{blocking, kept};
 use super::fault::Fault;
-use super::{fetching, now};
+use super::{fetching, millis, now};
 use crate::domain::job::{Step, backoff};
 use crate::domain::report::Report;
 use crate::pipeline::Options;
@@ -120,17 +120,16 @@ async fn report(shop: &Shop, job: &Job, seated: oneshot::Sender<()>) -> Result<A
     }
     let permit = shop.pipeline.admission().place(job.lane).await;
     let _ = seated.send(());
-    Ok(shop.pipeline.analyze(upload, &request, permit).await?)
+    let report = shop.pipeline.analyze(upload, &request, permit).await?;
+    shop.desk.tally.note(&report, job.lane);
+    Ok(report)
 }
 
 /// What becomes of a job after `fault`.
 fn failed(shop: &Shop, job: &Job, fault: Fault) -> Ending {
     let config = &shop.desk.config;
     let ends = !fault.can_pass() || job.attempt >= config.max_attempts;
-    let asked = match &fault {
-        Fault::Fetch(error) => error.retry_after(),
-        Fault::Analysis(_) | Fault::Store(_) | Fault::Wishes(_) => None,
-    };
+    let asked = fault.retry_after();
     let problem = (shop.explain)(fault);
     if ends {
         return Ending::Failed(problem);
@@ -139,9 +138,8 @@ fn failed(shop: &Shop, job: &Job, fault: Fault) -> Ending {
     let first = Duration::from_secs_f64(config.backoff_s);
     let wait = backoff(job.attempt, first, longest);
     let wait = asked.map_or(wait, |asked| asked.min(longest).max(wait));
-    let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     Ending::Again {
         problem,
-        not_before_ms: now().saturating_add(wait),
+        not_before_ms: now().saturating_add(millis(wait)),
     }
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::batches::BatchesConfig;
 use crate::config::ConfigError;
+use crate::domain::flag::Organisation;
 use crate::domain::lanes::ByLane;
 use crate::store::jobs::Capacity;
 
@@ -24,12 +28,68 @@ pub struct JobsConfig {
     pub max_queued: QueuedConfig,
     /// Bytes that the uploads of unfinished jobs may take.
     pub max_bytes: u64,
+    /// Bytes that stay free on the disk: with fewer no job is accepted, so that those that are can end.
+    pub min_free_bytes: u64,
     /// Days for which finished jobs and reports are kept.
     pub keep_days: u32,
+    /// Days for which reports are counted, and decisions on them kept; no fewer than `keep_days`.
+    pub keep_counts_days: u32,
     /// Hours for which an `Idempotency-Key` is remembered.
     pub idempotency_hours: u32,
     /// Whether the reports of `/v1/score` are kept as well.
     pub keep_scores: bool,
+    /// Many jobs from one manifest.
+    pub batches: BatchesConfig,
+    /// What trusted reporters are promised.
+    pub flags: FlagsConfig,
+}
+
+/// `[jobs.flags]` in `jaga.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FlagsConfig {
+    /// Seconds in which a flag is to be answered.
+    pub due_s: f64,
+    /// The same for single organisations.
+    pub due_s_of: BTreeMap<Organisation, f64>,
+    /// Days for which flags that are over are counted.
+    pub keep_days: u32,
+}
+
+impl Default for FlagsConfig {
+    fn default() -> Self {
+        Self {
+            due_s: 3600.0,
+            due_s_of: BTreeMap::new(),
+            keep_days: 1100,
+        }
+    }
+}
+
+impl FlagsConfig {
+    /// Time in which a flag of `organisation` is to be answered.
+    pub fn due(&self, organisation: &Organisation) -> Duration {
+        let own = self.due_s_of.get(organisation).copied();
+        Duration::from_secs_f64(own.unwrap_or(self.due_s))
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let wrong = |key, expected, got| Err(ConfigError::Value { key, expected, got });
+        let is_time = |seconds: &f64| (1.0..=31_536_000.0).contains(seconds);
+        if !is_time(&self.due_s) {
+            let got = self.due_s.to_string();
+            return wrong("jobs.flags.due_s", "1..=31536000", got);
+        }
+        if let Some((name, value)) = self.due_s_of.iter().find(|(_, s)| !is_time(s)) {
+            let got = format!("{value} of {name}");
+            return wrong("jobs.flags.due_s_of", "1..=31536000", got);
+        }
+        if !(1..=36_500).contains(&self.keep_days) {
+            let got = self.keep_days.to_string();
+            return wrong("jobs.flags.keep_days", "1..=36500", got);
+        }
+        Ok(())
+    }
 }
 
 /// `[jobs.max_queued]` in `jaga.toml`.
@@ -63,9 +123,13 @@ impl Default for JobsConfig {
             lease_s: 60.0,
             max_queued: QueuedConfig::default(),
             max_bytes: 64 * 1024 * 1024 * 1024,
+            min_free_bytes: 256 * 1024 * 1024,
             keep_days: 90,
+            keep_counts_days: 1830,
             idempotency_hours: 24,
             keep_scores: true,
+            batches: BatchesConfig::default(),
+            flags: FlagsConfig::default(),
         }
     }
 }
@@ -94,11 +158,16 @@ impl JobsConfig {
         if !(1..=3650).contains(&self.keep_days) {
             return wrong("jobs.keep_days", "1..=3650", &self.keep_days);
         }
+        if !(self.keep_days..=36_500).contains(&self.keep_counts_days) {
+            let got = &self.keep_counts_days;
+            return wrong("jobs.keep_counts_days", "jobs.keep_days to 36500", got);
+        }
         if !(1..=720).contains(&self.idempotency_hours) {
             let got = &self.idempotency_hours;
             return wrong("jobs.idempotency_hours", "1..=720", got);
         }
-        Ok(())
+        self.flags.validate()?;
+        self.batches.validate()
     }
 
     /// What the store may hold.

@@ -7,12 +7,13 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::attempt;
+use super::batches;
 use super::desk::{Desk, LOOK_EVERY};
 use super::fault::Fault;
-use super::now;
+use super::{millis, now};
 use crate::domain::job::Step;
 use crate::domain::lanes::{ByLane, Lane};
-use crate::outbound::Fetcher;
+use crate::outbound::{Fetcher, webhook};
 use crate::pipeline::Pipeline;
 use crate::store::jobs::{Job, Millis};
 
@@ -58,6 +59,7 @@ pub(super) struct Shop {
 /// Runs jobs until it is told to stop.
 #[derive(Debug)]
 pub struct Crew {
+    desk: Arc<Desk>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<()>,
 }
@@ -80,8 +82,13 @@ impl Crew {
                 tasks.spawn(serve(shop.clone(), lane, step));
             }
         }
+        tasks.spawn(batches::feed(shop.clone(), poison.clone()));
         tasks.spawn(sweep(shop, poison));
-        Self { phase, tasks }
+        Self {
+            desk: Arc::clone(desk),
+            phase,
+            tasks,
+        }
     }
 
     /// Begins no further attempts from now on.
@@ -97,11 +104,12 @@ impl Crew {
             self.phase.send_replace(Phase::Over);
             while self.tasks.join_next().await.is_some() {}
         }
+        write_scores(&self.desk).await;
     }
 }
 
 impl Shop {
-    fn closes(&self) -> bool {
+    pub(super) fn closes(&self) -> bool {
         *self.phase.borrow() != Phase::Working
     }
 
@@ -118,8 +126,7 @@ impl Shop {
     }
 
     pub(super) fn lease_until(&self) -> Millis {
-        let lease = self.desk.config.lease().as_millis();
-        now().saturating_add(i64::try_from(lease).unwrap_or(i64::MAX))
+        now().saturating_add(millis(self.desk.config.lease()))
     }
 
     async fn claim(&self, lane: Lane, step: Step) -> Option<Job> {
@@ -171,12 +178,40 @@ async fn sweep(shop: Shop, poison: String) {
         }
         let (store, now) = (&shop.desk.store, now());
         let older = now.saturating_sub(i64::from(config.keep_days) * 86_400_000);
+        let uncounted = now.saturating_sub(i64::from(config.keep_counts_days) * 86_400_000);
         let keys = now.saturating_sub(i64::from(config.idempotency_hours) * 3_600_000);
+        let flags = now.saturating_sub(i64::from(config.flags.keep_days) * 86_400_000);
         let swept = store.sweep(now, now, config.max_attempts, &poison).await;
+        let jobs = now.saturating_add(millis(Duration::from_secs_f64(config.max_backoff_s)));
+        let messages = now.saturating_add(millis(webhook::A_DAY));
+        let hastened = store.hasten(jobs, messages, now).await;
         let forgotten = store.forget(older, keys).await;
-        for error in [swept.err(), forgotten.err()].into_iter().flatten() {
+        let flags = store.forget_flags(flags).await;
+        let expired = store.expire(uncounted).await;
+        let batches = store.forget_batches(older).await;
+        write_scores(&shop.desk).await;
+        let days = super::drift::forgotten();
+        let scores = store.forget_scores(days).await;
+        let errors = [
+            swept.err(),
+            hastened.err(),
+            forgotten.err(),
+            flags.err(),
+            expired.err(),
+            batches.err(),
+            scores.err(),
+        ];
+        for error in errors.into_iter().flatten() {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "can't sweep the job store");
         }
+    }
+}
+
+/// Where that fails, the next time does it.
+async fn write_scores(desk: &Desk) {
+    if let Err(error) = desk.keep_scores().await {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, "can't write down how scores are distributed");
     }
 }

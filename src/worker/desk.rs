@@ -4,12 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 
+use super::batches::SURVEYS;
 use super::config::JobsConfig;
-use super::now;
+use super::drift::{Tally, Yardstick};
+use super::{millis, now};
+use crate::domain::flag::{Grounds, Organisation};
 use crate::domain::lanes::{ByLane, Lane};
 use crate::domain::report::Report;
+use crate::store::flags::NewFlag;
 use crate::store::jobs::{
     Content, Idempotency, Job, JobFiles, JobsError, KeptReport, Message, Millis, NewJob,
 };
@@ -33,6 +37,8 @@ pub struct Order {
     pub callback_url: Option<String>,
     /// The caller's word for "this request again".
     pub idempotency_key: Option<String>,
+    /// What a trusted reporter says with it, and who that is.
+    pub flag: Option<(Organisation, Grounds)>,
 }
 
 /// Where a desk keeps things.
@@ -42,8 +48,12 @@ pub struct Places {
     pub store: Arc<dyn Store>,
     /// Content of jobs.
     pub files: JobFiles,
+    /// Manifests of batches.
+    pub manifests: JobFiles,
     /// Content on its way in.
     pub spool: Spool,
+    /// What live scores are compared with.
+    pub yardstick: Yardstick,
 }
 
 /// Takes jobs and tells how they stand. Shared by the doors and the [`Crew`](super::Crew).
@@ -51,10 +61,18 @@ pub struct Places {
 pub struct Desk {
     pub(super) store: Arc<dyn Store>,
     pub(super) files: JobFiles,
+    pub(super) manifests: JobFiles,
     pub(super) spool: Spool,
     pub(super) config: JobsConfig,
+    /// How the newest scores are distributed.
+    pub(super) tally: Tally,
+    pub(super) yardstick: Yardstick,
     /// Rung when a lane may have work.
     pub(super) bells: ByLane<Notify>,
+    /// Places to survey manifests.
+    pub(super) surveys: Semaphore,
+    /// Rung when there may be a manifest to read.
+    pub(super) manifest_bell: Notify,
     /// Ids of jobs that stand elsewhere than before.
     changes: broadcast::Sender<Arc<str>>,
 }
@@ -66,16 +84,20 @@ impl Desk {
         let Places {
             store,
             files,
+            manifests,
             spool,
+            yardstick,
         } = places;
         // Nobody else uses the store: whoever holds a lease is gone.
         let (again, failed) = store
             .sweep(Millis::MAX, now(), config.max_attempts, poison)
             .await?;
         let unfinished: HashSet<String> = store.unfinished().await?.into_iter().collect();
+        let (hungry, _) = store.hungry().await?;
+        let hungry: HashSet<String> = hungry.into_iter().map(|batch| batch.id).collect();
         let swept = blocking({
-            let files = files.clone();
-            move || files.sweep(&unfinished)
+            let (files, manifests) = (files.clone(), manifests.clone());
+            move || Ok(files.sweep(&unfinished)? + manifests.sweep(&hungry)?)
         })
         .await?;
         if again + failed + swept > 0 {
@@ -84,9 +106,14 @@ impl Desk {
         Ok(Self {
             store,
             files,
+            manifests,
             spool,
             config,
+            tally: Tally::default(),
+            yardstick,
             bells: ByLane::default(),
+            surveys: Semaphore::new(SURVEYS),
+            manifest_bell: Notify::new(),
             changes: broadcast::channel(CHANGES).0,
         })
     }
@@ -99,6 +126,7 @@ impl Desk {
         upload: Upload,
         fingerprint: String,
     ) -> Result<(Job, bool), JobsError> {
+        self.room().await?;
         let id = ulid::Ulid::generate().to_string();
         let content = Content::File {
             blake3: upload.blake3.clone(),
@@ -120,8 +148,19 @@ impl Desk {
         url: String,
         fingerprint: String,
     ) -> Result<(Job, bool), JobsError> {
+        self.room().await?;
         let id = ulid::Ulid::generate().to_string();
         self.take(id, order, Content::Url(url), fingerprint).await
+    }
+
+    /// Whether the disk has room for one more job, and for the ends of those that are inside.
+    async fn room(&self) -> Result<(), JobsError> {
+        let least = self.config.min_free_bytes;
+        let files = self.files.clone();
+        if blocking(move || files.free()).await? < least {
+            return Err(JobsError::DiskFull { least });
+        }
+        Ok(())
     }
 
     async fn take(
@@ -138,6 +177,14 @@ impl Desk {
             fingerprint,
             since_ms: now.saturating_sub(hours * 3_600_000),
         });
+        let flag = order.flag.map(|(organisation, grounds)| {
+            let due = self.config.flags.due(&organisation);
+            NewFlag {
+                due_ms: now.saturating_add(millis(due)),
+                organisation,
+                grounds,
+            }
+        });
         let job = NewJob {
             id,
             owner: order.owner,
@@ -147,6 +194,7 @@ impl Desk {
             callback_url: order.callback_url,
             content,
             idempotency,
+            flag,
         };
         let capacity = self.config.capacity();
         let submitted = self.store.submit(job, &capacity, now).await?;
@@ -183,7 +231,12 @@ impl Desk {
         self.store.redeliver(id, now()).await
     }
 
-    /// Keeps the report of an upload that was no job.
+    /// Whether the reports of uploads that were no jobs are kept.
+    pub fn keeps_scores(&self) -> bool {
+        self.config.keep_scores
+    }
+
+    /// Keeps the report of an upload that was no job, and notes its scores.
     pub async fn keep(
         &self,
         report: &Report,
@@ -191,6 +244,7 @@ impl Desk {
         lane: Lane,
         asked_ms: Millis,
     ) -> Result<(), JobsError> {
+        self.tally.note(report, lane);
         if !self.config.keep_scores {
             return Ok(());
         }

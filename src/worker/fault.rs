@@ -1,5 +1,7 @@
 //! Why an attempt failed, and whether another one may do better.
 
+use std::time::Duration;
+
 use crate::outbound::{OutboundError, OutboundErrorKind};
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind};
 use crate::store::{JobsError, StoreError};
@@ -22,8 +24,16 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Time after which whoever was asked wants to be asked again, if that was told.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Fetch(error) => error.retry_after(),
+            Self::Analysis(_) | Self::Store(_) | Self::Wishes(_) => None,
+        }
+    }
+
     /// Whether it may be gone at the next attempt. What is wrong with the media stays wrong.
-    pub(super) fn can_pass(&self) -> bool {
+    pub fn can_pass(&self) -> bool {
         match self {
             Self::Analysis(error) => is_of_the_moment(error.kind()),
             Self::Fetch(error) => error.kind() == OutboundErrorKind::Transient,

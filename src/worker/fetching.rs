@@ -4,10 +4,10 @@ use super::crew::Shop;
 use super::desk::blocking;
 use super::fault::Fault;
 use crate::media::MediaError;
-use crate::outbound::Url;
+use crate::outbound::{Fetcher, Url};
 use crate::pipeline::AnalyzeError;
 use crate::store::jobs::{Ending, Job, JobsError};
-use crate::store::{Feed, Upload};
+use crate::store::{Feed, Spool, Upload};
 
 /// Fetches what `job`'s URL names into the job's file.
 pub(super) async fn fetch(shop: &Shop, job: &Job) -> Result<Ending, Fault> {
@@ -19,10 +19,7 @@ pub(super) async fn fetch(shop: &Shop, job: &Job) -> Result<Ending, Fault> {
     let url = shop
         .fetcher
         .parse(job.url.as_deref().ok_or_else(nothing)?)?;
-    let upload = download(shop, &url).await?;
-    if upload.bytes == 0 {
-        return Err(AnalyzeError::from(MediaError::Empty).into());
-    }
+    let upload = download(&shop.fetcher, &shop.desk.spool, &url).await?;
     let ending = Ending::Fetched {
         blake3: upload.blake3.clone(),
         bytes: upload.bytes,
@@ -37,13 +34,11 @@ pub(super) async fn fetch(shop: &Shop, job: &Job) -> Result<Ending, Fault> {
     Ok(ending)
 }
 
-async fn download(shop: &Shop, url: &Url) -> Result<Upload, Fault> {
-    let mut download = shop.fetcher.fetch(url).await?;
-    let writer = shop
-        .desk
-        .spool
-        .begin(download.declared())
-        .map_err(JobsError::from)?;
+/// Fetches what `url` names into `spool`; nothing at all is a fault.
+pub async fn download(fetcher: &Fetcher, spool: &Spool, url: &Url) -> Result<Upload, Fault> {
+    let mut download = fetcher.fetch(url).await?;
+    let writer = spool.begin(download.declared());
+    let writer = writer.map_err(JobsError::from)?;
     let feed = Feed::new(writer);
     while let Some(piece) = download.next().await? {
         if !feed.push(piece).await {
@@ -51,5 +46,9 @@ async fn download(shop: &Shop, url: &Url) -> Result<Upload, Fault> {
         }
     }
     let written = feed.finish().await.map_err(AnalyzeError::from)?;
-    Ok(written.map_err(JobsError::from)?)
+    let upload = written.map_err(JobsError::from)?;
+    if upload.bytes == 0 {
+        return Err(AnalyzeError::from(MediaError::Empty).into());
+    }
+    Ok(upload)
 }

@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinHandle, JoinSet};
 
 use super::desk::{Desk, LOOK_EVERY};
-use super::now;
+use super::{millis, now};
 use crate::outbound::webhook::{self, Attempt, Outcome, Sender};
-use crate::store::jobs::{Delivery, Job, JobsError, Message, Millis, Next};
+use crate::store::jobs::{Delivery, Job, JobsError, Message, Next};
 
 /// Attempts at the same time.
 const AT_ONCE: u32 = 16;
@@ -152,8 +152,7 @@ impl Bag {
             jitter(),
         );
         Ok(wait.map_or(Next::GivenUp, |wait| {
-            let wait = Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX);
-            Next::Retry(now().saturating_add(wait))
+            Next::Retry(now().saturating_add(millis(wait)))
         }))
     }
 }

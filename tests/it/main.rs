@@ -24,5 +24,6 @@ mod inference;
 mod media_files;
 mod outbound;
 mod providers;
+mod python;
 mod random;
 mod server;

@@ -1,6 +1,5 @@
 //! Reports out of a stream, decided on all cores; memory doesn't grow with their number.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -10,49 +9,29 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::domain::policy::{Case, Policy, StoredFindings};
+use crate::domain::policy::{Policy, StoredFindings, Transitions};
 
 /// What came of the reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// By old and new action.
-    pub(super) transitions: BTreeMap<(String, String), u64>,
+    pub(super) transitions: Transitions,
     /// Entries that have a problem instead of a report.
     pub(super) problems: u64,
 }
 
 impl Tally {
-    pub(super) fn reports(&self) -> u64 {
-        self.transitions.values().sum()
-    }
-
-    pub(super) fn changed(&self) -> u64 {
-        let others = self.transitions.iter().filter(|((from, to), _)| from != to);
-        others.map(|(_, count)| count).sum()
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        for (transition, count) in &other.transitions {
-            let sum = self.transitions.entry(transition.clone()).or_default();
-            *sum = sum.saturating_add(*count);
-        }
+    pub(super) fn add(&mut self, other: Self) {
+        self.transitions.add(other.transitions);
         self.problems = self.problems.saturating_add(other.problems);
     }
 
     fn take(&mut self, entry: &Entry, policy: &Policy, on: Option<Date>) {
-        let stored = match entry {
-            Entry::Report(stored) | Entry::Wrapped { report: stored } => stored,
-            Entry::Problem { .. } => {
-                self.problems = self.problems.saturating_add(1);
-                return;
+        match entry {
+            Entry::Report(stored) | Entry::Wrapped { report: stored } => {
+                self.transitions.redecide(stored, policy, on);
             }
-        };
-        let case = stored.case();
-        let date = on.unwrap_or(case.date);
-        let decision = policy.redecide(stored, &Case { date, ..case });
-        let transition = (stored.decision.action.clone(), decision.action);
-        let count = self.transitions.entry(transition).or_default();
-        *count = count.saturating_add(1);
+            Entry::Problem { .. } => self.problems = self.problems.saturating_add(1),
+        }
     }
 }
 
@@ -161,7 +140,7 @@ fn lines(
         let mut fault: Option<(u64, serde_json::Error)> = None;
         for worker in all {
             let (counted, failed) = worker.join().unwrap_or_default();
-            tally.add(&counted);
+            tally.add(counted);
             let earlier =
                 |(line, _): &(u64, _)| fault.as_ref().is_none_or(|(first, _)| line < first);
             if let Some(failed) = failed.filter(earlier) {
@@ -265,8 +244,8 @@ mod tests {
     }
 
     fn counts(tally: &Tally) -> Vec<(&str, &str, u64)> {
-        let each = tally.transitions.iter();
-        each.map(|((from, to), count)| (from.as_str(), to.as_str(), *count))
+        let each = tally.transitions.each();
+        each.map(|(from, to, transition)| (from, to, transition.count))
             .collect()
     }
 
@@ -308,7 +287,7 @@ mod tests {
         let mut text = line.repeat(many);
         assert!(text.len() > 3 * BLOCK_BYTES);
         let tally = redecided(&text, None).unwrap();
-        assert_eq!(tally.reports(), 5000);
+        assert_eq!(tally.transitions.reports(), 5000);
         text.insert_str(line.len() * 4321, "{\"report\": 7}\n");
         let error = redecided(&text, None).unwrap_err();
         assert_eq!(error.to_string(), "line 4322");

@@ -19,6 +19,9 @@ use crate::domain::verdict::{Thresholds, Verdict};
 /// before there were regions, or lanes in them, are read as `live` and of no region.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StoredFindings {
+    /// The report's.
+    #[serde(default)]
+    pub id: String,
     /// When it was made; its UTC date chooses the rules.
     pub created_at: Timestamp,
     models: Vec<StoredModel>,
@@ -30,6 +33,9 @@ pub struct StoredFindings {
 /// What was decided for a stored report.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct StoredDecision {
+    /// Name of the policy.
+    #[serde(default)]
+    pub name: String,
     /// The action.
     pub action: String,
     /// The request's lane.
@@ -54,6 +60,35 @@ struct StoredModel {
 struct NoFaces {
     #[serde(default)]
     no_face: u32,
+}
+
+/// What one model says of a video, as far as a decision rests on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelAnswer {
+    /// What it answers.
+    pub question: String,
+    /// Calibrated; `None` for no answer.
+    pub score: Option<Probability>,
+    /// On that score.
+    pub verdict: Verdict,
+    /// What the score rests on.
+    pub coverage: Coverage,
+    /// Units of the plan in which there is no face.
+    pub no_face: u32,
+}
+
+impl From<ModelAnswer> for StoredModel {
+    fn from(answer: ModelAnswer) -> Self {
+        Self {
+            question: answer.question,
+            score: answer.score,
+            verdict: answer.verdict,
+            coverage: answer.coverage,
+            left_out: NoFaces {
+                no_face: answer.no_face,
+            },
+        }
+    }
 }
 
 impl StoredModel {
@@ -96,17 +131,57 @@ impl StoredFindings {
         }
     }
 
+    /// The same with `answers` in place of all answers to the same questions; those to other
+    /// questions stay.
+    #[must_use]
+    pub fn answered_anew(&self, answers: Vec<ModelAnswer>) -> Self {
+        let own = self.models.iter();
+        let is_open = |model: &&StoredModel| answers.iter().all(|a| a.question != model.question);
+        let mut models: Vec<StoredModel> = own.filter(is_open).cloned().collect();
+        models.extend(answers.into_iter().map(StoredModel::from));
+        Self {
+            models,
+            ..self.clone()
+        }
+    }
+
+    /// Score and verdict of the worst question, as a report has them.
+    pub fn worst(&self, policy: &Policy) -> (Option<Probability>, Verdict) {
+        let mut worst = (None, Verdict::Inconclusive);
+        for question in self.asked() {
+            let (ballots, _) = self.ballots(question);
+            let combined = policy.combination(question).apply(&ballots);
+            let found = combined.map_or((None, Verdict::Inconclusive), |c| {
+                (Some(c.score), c.verdict)
+            });
+            let rank = |(score, verdict): (Option<Probability>, Verdict)| {
+                (verdict.severity(), score.map(Probability::get))
+            };
+            if rank(found) > rank(worst) {
+                worst = found;
+            }
+        }
+        worst
+    }
+
+    fn asked(&self) -> BTreeSet<&str> {
+        self.models.iter().map(|m| m.question.as_str()).collect()
+    }
+
+    /// Of one question, with what goes with them.
+    fn ballots(&self, question: &str) -> (Vec<Ballot>, Vec<f64>) {
+        let own = self.models.iter().filter(|m| m.question == question);
+        own.map(|m| (m.ballot(), m.covered())).unzip()
+    }
+
     /// By question, as `policy` joins the models' scores.
     fn findings(&self, policy: &Policy) -> BTreeMap<String, Finding> {
-        let asked: BTreeSet<&str> = self.models.iter().map(|m| m.question.as_str()).collect();
         let finding = |question: &str| {
-            let own = self.models.iter().filter(|m| m.question == question);
-            let (ballots, covered): (Vec<_>, Vec<_>) =
-                own.map(|m| (m.ballot(), m.covered())).unzip();
+            let (ballots, covered) = self.ballots(question);
             let combined = policy.combination(question).apply(&ballots);
             Finding::of(combined, &ballots, &covered)
         };
-        let each = asked.into_iter();
+        let each = self.asked().into_iter();
         each.map(|question| (question.to_owned(), finding(question)))
             .collect()
     }

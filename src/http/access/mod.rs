@@ -24,6 +24,7 @@ use super::config::{LimitsConfig, ServerConfig};
 use super::connections::{Peer, stopped};
 use super::error;
 use super::state::AppState;
+use crate::domain::flag::Organisation;
 use crate::domain::lanes::Lane;
 use crate::domain::role::Role;
 use crate::store::{KeyRing, KeysError};
@@ -52,6 +53,20 @@ pub(super) struct Caller {
     pub(super) owner: Arc<str>,
     /// Whether it may see what others sent.
     pub(super) sees_all: bool,
+    /// In whose name it may flag.
+    pub(super) flags_as: FlagsAs,
+}
+
+/// In whose name a caller may flag.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum FlagsAs {
+    /// Of whom it says.
+    #[default]
+    Anyone,
+    /// Only of its key's organisation.
+    One(Organisation),
+    /// Its key has no organisation.
+    Nobody,
 }
 
 impl Default for Caller {
@@ -61,6 +76,7 @@ impl Default for Caller {
             lane: Lane::default(),
             owner: Arc::from(""),
             sees_all: true,
+            flags_as: FlagsAs::Anyone,
         }
     }
 }
@@ -175,6 +191,11 @@ impl Access {
             lane: holder.role.lane(),
             owner: Arc::from(&*holder.id),
             sees_all: matches!(holder.role, Role::Reviewer | Role::Admin),
+            flags_as: match (holder.role, holder.organisation) {
+                (Role::Admin, _) => FlagsAs::Anyone,
+                (Role::Flagger, Some(organisation)) => FlagsAs::One(organisation),
+                (Role::Flagger | Role::Client | Role::Reviewer, _) => FlagsAs::Nobody,
+            },
         })
     }
 

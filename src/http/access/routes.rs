@@ -17,6 +17,9 @@ pub(in crate::http) fn is_open(route: &str) -> bool {
 }
 
 const SENDERS: &[Role] = &[Role::Client, Role::Flagger, Role::Admin];
+const REVIEWERS: &[Role] = &[Role::Reviewer, Role::Admin];
+// Reviewers read flags; none of them comes without a key that may flag.
+const FLAGGERS: &[Role] = &[Role::Flagger, Role::Reviewer, Role::Admin];
 const ADMINS: &[Role] = &[Role::Admin];
 
 impl Rights {
@@ -30,11 +33,27 @@ impl Rights {
                 | "/v1/jobs"
                 | "/v1/jobs/{id}"
                 | "/v1/jobs/{id}/events"
-                | "/v1/jobs/{id}/deliveries",
+                | "/v1/jobs/{id}/deliveries"
+                | "/v1/batches"
+                | "/v1/batches/{id}"
+                | "/v1/batches/{id}/results",
             ) => Self::Roles(SENDERS),
-            Some("/v1/models" | "/v1/policies" | "/v1/reports/{id}" | "/openapi.json") | None => {
-                Self::Roles(&Role::ALL)
-            }
+            Some("/v1/flags" | "/v1/flags/{id}" | "/v1/flags/figures") => Self::Roles(FLAGGERS),
+            Some(
+                "/v1/models"
+                | "/v1/policies"
+                | "/v1/reports/{id}"
+                | "/v1/reports/{id}/appeal"
+                | "/openapi.json",
+            )
+            | None => Self::Roles(&Role::ALL),
+            Some(
+                "/v1/reports/{id}/decision"
+                | "/v1/reports/{id}/decisions"
+                | "/v1/transparency"
+                | "/v1/transparency/statements"
+                | "/v1/policies/{name}/simulate",
+            ) => Self::Roles(REVIEWERS),
             Some(_) => Self::Roles(ADMINS),
         }
     }

@@ -1,5 +1,9 @@
 //! One module a resource.
 
+pub(super) mod appeals;
+pub(super) mod batches;
+pub(super) mod decisions;
+pub(super) mod flags;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod metrics;
@@ -9,6 +13,7 @@ pub(super) mod options;
 pub(super) mod policies;
 pub(super) mod reports;
 pub(super) mod score;
+pub(super) mod transparency;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -45,10 +50,43 @@ fn routes() -> Router<AppState> {
             "/v1/jobs/{id}/deliveries",
             get(jobs::callbacks::list).post(jobs::callbacks::redeliver),
         )
+        .route(
+            "/v1/batches",
+            get(batches::list)
+                .post(batches::submit::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/v1/batches/{id}",
+            get(batches::show).delete(batches::cancel),
+        )
+        .route("/v1/batches/{id}/results", get(batches::results::stream))
+        .route(
+            "/v1/flags",
+            get(flags::list)
+                .post(flags::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/v1/flags/figures", get(flags::figures))
+        .route("/v1/flags/{id}", get(flags::show))
         .route("/v1/webhooks/ping", post(jobs::callbacks::ping))
         .route("/v1/reports/{id}", get(reports::show))
+        .route("/v1/reports/{id}/decision", post(decisions::decide))
+        .route("/v1/reports/{id}/decisions", get(decisions::list))
+        .route("/v1/transparency", get(transparency::counts))
+        .route("/v1/transparency/statements", get(transparency::statements))
+        .route(
+            "/v1/reports/{id}/appeal",
+            get(appeals::list)
+                .post(appeals::submit)
+                .layer(DefaultBodyLimit::disable()),
+        )
         .route("/v1/models", get(models::list))
         .route("/v1/policies", get(policies::list))
+        .route(
+            "/v1/policies/{name}/simulate",
+            post(policies::simulate::simulate).layer(DefaultBodyLimit::disable()),
+        )
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

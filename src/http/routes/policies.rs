@@ -1,4 +1,6 @@
-//! `GET /v1/policies`.
+//! `/v1/policies`: what decides.
+
+pub(in crate::http) mod simulate;
 
 use axum::Json;
 use axum::extract::State;

@@ -60,7 +60,10 @@ pub(in crate::http) async fn score(
     let asked = Timestamp::now();
     let pipeline = state.pipeline()?;
     let options = options(request.uri().query().unwrap_or_default())?;
-    let resolved = pipeline.request(&options, caller.lane)?;
+    let mut resolved = pipeline.request(&options, caller.lane)?;
+    if !state.desk()?.keeps_scores() {
+        resolved = resolved.without_keeping();
+    }
     let ticket = pipeline.admission().enter(resolved.lane())?;
     let afresh = asks_afresh(request.headers());
     let spooling = stage::spool();

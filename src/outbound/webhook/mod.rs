@@ -6,6 +6,6 @@ mod secret;
 mod secret_file;
 mod sender;
 
-pub use retry::{ATTEMPTS, wait};
+pub use retry::{A_DAY, ATTEMPTS, wait};
 pub use secret::Secret;
 pub use sender::{Attempt, Delivery, Outcome, Sender};

@@ -7,8 +7,8 @@ use std::time::Duration;
 const WAITS_S: [u64; 7] = [5, 300, 1_800, 7_200, 18_000, 28_800, 28_800];
 /// Attempts of one delivery, the first at once.
 pub const ATTEMPTS: usize = WAITS_S.len() + 1;
-/// From the first attempt to the last one, at most.
-const A_DAY: Duration = Duration::from_hours(24);
+/// From the first attempt to the last one, at most; so no wait is longer.
+pub const A_DAY: Duration = Duration::from_hours(24);
 /// Part of a wait that jitter may take away.
 const JITTER: f64 = 0.2;
 

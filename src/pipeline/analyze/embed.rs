@@ -11,6 +11,7 @@ use crate::pipeline::error::AnalyzeError;
 use crate::pipeline::framing::framed;
 use crate::pipeline::request::Request;
 use crate::pipeline::sight::{Part, look};
+use crate::pipeline::source::Source;
 use crate::pipeline::stage;
 use crate::pipeline::views::Role;
 use crate::store::Upload;
@@ -47,7 +48,8 @@ impl Pipeline {
             windows: Vec::new(),
         };
         let bars = Arc::new(OnceLock::new());
-        let parts = framed(media, self.config.letterbox, bars, stage::decode())
+        let source = Source::Media(Box::new(media));
+        let parts = framed(source, self.config.letterbox, bars, stage::decode())
             .map_ok(|framed| look(framed, role.clone(), terms))
             .try_buffered(1)
             .map_ok(|(_, parts)| stream::iter(parts.into_iter().map(Ok)))
@@ -77,7 +79,11 @@ impl Pipeline {
             backbone.preprocessor().tensor(&pixels)
         });
         let tensor = tensor.await??;
-        let embedding = group.backbone.embed(tensor, model.head(), permit.lane());
-        Ok(embedding.await?)
+        let heads = [Arc::clone(model.head())];
+        let scored = group
+            .backbone
+            .score_with_vectors(tensor, &heads, permit.lane());
+        let vector = scored.await?.vectors.into_iter().flatten().next();
+        Ok(vector.into_iter().flatten().map(f64::from).collect())
     }
 }

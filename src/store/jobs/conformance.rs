@@ -26,6 +26,7 @@ fn new(id: &str) -> NewJob {
             bytes: 10,
         },
         idempotency: None,
+        flag: None,
     }
 }
 
@@ -413,6 +414,30 @@ async fn messages_are_kept_until_they_arrive() {
     assert_eq!(again.id, message.id);
     assert_eq!(store.due(60, 10).await.unwrap().len(), 1);
     assert_eq!(store.redeliver("none", 60).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_keeps_nothing_waiting() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    accepted(&store, &["a", "b"]).await;
+    let first = claimed(&store, 1000, 1100).await.unwrap();
+    let again = Ending::Again {
+        problem: "{}".to_owned(),
+        not_before_ms: 1500,
+    };
+    assert!(store.end(&first.claim(), again, 1000).await.unwrap());
+    let second = claimed(&store, 1000, 1100).await.unwrap();
+    let failed = Ending::Failed("{}".to_owned());
+    assert!(store.end(&second.claim(), failed, 1000).await.unwrap());
+    // As far ahead as they may be: they wait on.
+    store.hasten(1500, 1000, 900).await.unwrap();
+    assert_eq!(claimed(&store, 900, 1100).await, None);
+    assert_eq!(store.due(900, 10).await.unwrap(), []);
+    // The clock says less than it did.
+    store.hasten(600, 600, 100).await.unwrap();
+    assert_eq!(claimed(&store, 100, 200).await.unwrap().id, "a");
+    assert_eq!(store.due(100, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -25,6 +25,18 @@ pub enum JobsError {
         /// Bytes that they may take.
         limit: u64,
     },
+    /// The disk is nearly full: what is accepted couldn't be brought to its end.
+    #[error("fewer than {least} bytes are free on the disk of the jobs")]
+    DiskFull {
+        /// Bytes that must stay free.
+        least: u64,
+    },
+    /// An owner has as many batches that aren't over as it may.
+    #[error("{limit} batches of this caller aren't over")]
+    TooManyBatches {
+        /// Batches that it may have.
+        limit: u64,
+    },
     /// Another server uses the data directory.
     #[error("another server uses {}", path.display())]
     InUse {
@@ -48,6 +60,32 @@ pub enum JobsError {
         /// Why not.
         #[source]
         source: sqlx::migrate::MigrateError,
+    },
+    /// There is no database, and none is to be made.
+    #[error("there is no database {}: no server has kept anything here", path.display())]
+    NoStore {
+        /// The file that would be it.
+        path: PathBuf,
+    },
+    /// The database has the form of another version of this program.
+    #[error("the database {} has another form than this program's: start `jaga serve` on it once", path.display())]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database's log is there without what is needed to read it.
+    #[error("{} is there without {}: copy both with the database", log.display(), index.display())]
+    NoIndex {
+        /// The log.
+        log: PathBuf,
+        /// Its index, shared by those who use the database.
+        index: PathBuf,
+    },
+    /// As many decisions on one report as it may have.
+    #[error("a report can have {limit} decisions")]
+    TooManyDecisions {
+        /// Their number.
+        limit: u32,
     },
     /// A statement failed.
     #[error("the database failed")]

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, linkat};
+use rustix::fs::{AtFlags, CWD, linkat, statvfs};
 
 use super::super::error::StoreError;
 use super::super::spool::Upload;
@@ -22,6 +22,20 @@ impl JobFiles {
     /// Makes the folder where it is missing.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let dir = data.join("jobs");
+        fs::create_dir_all(&dir).map_err(StoreError::file("make the folder", &dir))?;
+        Ok(Self { dir })
+    }
+
+    /// Bytes that may still be written to the folder's disk.
+    pub fn free(&self) -> Result<u64, StoreError> {
+        let disk = statvfs(&self.dir)
+            .map_err(|errno| StoreError::file("ask the disk of", &self.dir)(errno.into()))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// The same for the manifests of batches of which lines are still to become jobs.
+    pub fn of_manifests(data: &Path) -> Result<Self, StoreError> {
+        let dir = data.join("batches");
         fs::create_dir_all(&dir).map_err(StoreError::file("make the folder", &dir))?;
         Ok(Self { dir })
     }

@@ -2,6 +2,7 @@
 
 use crate::domain::job::{JobStatus, Step};
 use crate::domain::lanes::Lane;
+use crate::store::flags::NewFlag;
 
 /// Milliseconds since 1970, UTC.
 pub type Millis = i64;
@@ -60,6 +61,8 @@ pub struct NewJob {
     pub content: Content,
     /// When given, the job of an earlier request with the same key comes back.
     pub idempotency: Option<Idempotency>,
+    /// What a trusted reporter says with it.
+    pub flag: Option<NewFlag>,
 }
 
 /// A job.
@@ -99,6 +102,8 @@ pub struct Job {
     pub report_id: Option<String>,
     /// JSON of what went wrong, of the last attempt while it is queued again.
     pub problem: Option<String>,
+    /// The batch that it is of, and the id of its line there.
+    pub item: Option<(String, String)>,
 }
 
 impl Job {

@@ -63,6 +63,10 @@ pub trait JobStore: Debug + Send + Sync {
         problem: &str,
     ) -> Result<(u64, u64), JobsError>;
 
+    /// Lets attempts and deliveries that would wait beyond these times go on `now`: none waits so long,
+    /// unless the clock was set back.
+    async fn hasten(&self, jobs: Millis, messages: Millis, now: Millis) -> Result<(), JobsError>;
+
     /// Cancels a job that isn't over. `None`: there is no such job.
     async fn cancel(&self, id: &str, now: Millis) -> Result<Option<Job>, JobsError>;
 

@@ -18,6 +18,7 @@ pub use self::error::KeysError;
 use self::error::failed;
 pub use self::ring::{Holder, KeyRing};
 pub use self::token::Token;
+use crate::domain::flag::Organisation;
 use crate::domain::role::Role;
 
 /// Most keys of a store, revoked ones included.
@@ -38,6 +39,9 @@ pub struct KeyRecord {
     pub name: Option<String>,
     /// What its holder may do.
     pub role: Role,
+    /// In whose name a flagger flags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<Organisation>,
     hash: String,
     /// When it was made.
     pub created_at: Timestamp,
@@ -83,6 +87,24 @@ impl KeyStore {
 
     /// Makes a key. The token is the only place where its secret ever stands.
     pub fn create(&self, role: Role, name: Option<&str>) -> Result<Token, KeysError> {
+        self.add(role, None, name)
+    }
+
+    /// Makes a flagger's key, with which videos are flagged in the name of `organisation`.
+    pub fn create_for(
+        &self,
+        organisation: Organisation,
+        name: Option<&str>,
+    ) -> Result<Token, KeysError> {
+        self.add(Role::Flagger, Some(organisation), name)
+    }
+
+    fn add(
+        &self,
+        role: Role,
+        organisation: Option<Organisation>,
+        name: Option<&str>,
+    ) -> Result<Token, KeysError> {
         let fits = |name: &str| {
             (1..=LONGEST_NAME).contains(&name.chars().count())
                 && !name.chars().any(char::is_control)
@@ -103,6 +125,7 @@ impl KeyStore {
             id: token.id().to_owned(),
             name: name.map(str::to_owned),
             role,
+            organisation,
             hash: token.hash(&secret).to_hex().to_string(),
             created_at: now(),
             last_used_at: None,

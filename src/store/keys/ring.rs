@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::error::KeysError;
 use super::token::Token;
 use super::{KeyStore, now};
+use crate::domain::flag::Organisation;
 use crate::domain::role::Role;
 use crate::store::{Followed, Stamp};
 
@@ -19,6 +20,8 @@ pub struct Holder {
     pub id: String,
     /// Its role.
     pub role: Role,
+    /// In whose name it flags.
+    pub organisation: Option<Organisation>,
 }
 
 type Stamps = [Option<Stamp>; 2];
@@ -33,7 +36,7 @@ pub struct KeyRing {
 #[derive(Debug)]
 struct State {
     secret: [u8; 32],
-    keys: HashMap<String, (blake3::Hash, Role)>,
+    keys: Keys,
     files: Followed<2>,
     used: HashMap<String, Timestamp>,
 }
@@ -73,13 +76,13 @@ impl KeyRing {
     pub fn check(&self, text: &str) -> Option<Holder> {
         let token = Token::parse(text)?;
         let mut state = self.state();
-        let (hash, role) = *state.keys.get(token.id())?;
-        if token.hash(&state.secret) != hash {
+        let (hash, holder) = state.keys.get(token.id())?;
+        if token.hash(&state.secret) != *hash {
             return None;
         }
-        let id = token.id().to_owned();
-        state.used.insert(id.clone(), now());
-        Some(Holder { id, role })
+        let holder = holder.clone();
+        state.used.insert(holder.id.clone(), now());
+        Some(holder)
     }
 
     /// Reads the files again if they changed since they were read; `true` when other keys are
@@ -139,7 +142,7 @@ fn stamps(store: &KeyStore) -> Stamps {
     [Stamp::at(&store.sheet), Stamp::at(&store.secret)]
 }
 
-type Keys = HashMap<String, (blake3::Hash, Role)>;
+type Keys = HashMap<String, (blake3::Hash, Holder)>;
 
 fn read(store: &KeyStore) -> Result<([u8; 32], Keys), KeysError> {
     let records = store.load()?;
@@ -151,7 +154,12 @@ fn read(store: &KeyStore) -> Result<([u8; 32], Keys), KeysError> {
     let valid = records.into_iter().filter(|key| key.revoked_at.is_none());
     let keys = valid.filter_map(|key| {
         let hash = blake3::Hash::from_hex(&key.hash).ok()?;
-        Some((key.id, (hash, key.role)))
+        let holder = Holder {
+            id: key.id,
+            role: key.role,
+            organisation: key.organisation,
+        };
+        Some((holder.id.clone(), (hash, holder)))
     });
     Ok((secret, keys.collect()))
 }

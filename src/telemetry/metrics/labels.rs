@@ -59,6 +59,20 @@ pub(super) struct Model {
     pub(super) provider: String,
 }
 
+/// Of a model, wherever it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Scorer {
+    pub(super) model: String,
+}
+
+/// Of a bin of a model's scores.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Bin {
+    pub(super) model: String,
+    /// Its lower edge; it is 0.05 wide.
+    pub(super) from: String,
+}
+
 /// Of a model's reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Reason {

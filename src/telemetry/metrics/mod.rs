@@ -20,12 +20,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use crate::domain::lanes::{ByLane, Lane};
+use crate::domain::lanes::Lane;
 use crate::domain::report::{FacesReport, ModelReport, Report, Timings};
 use crate::pipeline::{AnalyzeError, Status};
 
 pub use names::{Kind, Name};
-pub use scrape::Waiting;
+pub use scrape::{LiveScores, Queues, Waiting};
 
 /// Media type of [`Metrics::text`]: the OpenMetrics text that Prometheus reads.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -346,7 +346,7 @@ impl Metrics {
         &self,
         ready: bool,
         status: Option<&Status>,
-        jobs: Option<&ByLane<Waiting>>,
+        jobs: Option<&Queues>,
     ) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;

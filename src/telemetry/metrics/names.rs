@@ -59,6 +59,16 @@ pub enum Name {
     JobsRunning,
     /// How long the oldest waiting job waits.
     JobsOldest,
+    /// Flags that wait past their due time.
+    FlagsOverdue,
+    /// Lines of batches that wait.
+    BatchLines,
+    /// Live scores by bin.
+    LiveScores,
+    /// How far they are from their reference: population stability index.
+    DriftPsi,
+    /// How far they are from their reference: Kolmogorov and Smirnov.
+    DriftKs,
     /// Runs of backbones.
     BackboneRuns,
     /// Inputs of the backbones' runs.
@@ -108,7 +118,7 @@ pub enum Kind {
 
 impl Name {
     /// Every metric, in the order in which `/metrics` shows them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 50] = [
         Self::HttpRequests,
         Self::HttpRequestDuration,
         Self::Refused,
@@ -137,6 +147,11 @@ impl Name {
         Self::JobsQueued,
         Self::JobsRunning,
         Self::JobsOldest,
+        Self::FlagsOverdue,
+        Self::BatchLines,
+        Self::LiveScores,
+        Self::DriftPsi,
+        Self::DriftKs,
         Self::BackboneRuns,
         Self::BackboneInputs,
         Self::BackboneWaiting,
@@ -214,6 +229,11 @@ impl Name {
             Self::JobsQueued => ("jaga_jobs_queued", Gauge, "Jobs that wait for their turn or their next attempt, by lane"),
             Self::JobsRunning => ("jaga_jobs_running", Gauge, "Jobs of which an attempt is on its way, by lane"),
             Self::JobsOldest => ("jaga_jobs_oldest_age_seconds", Gauge, "Time since the oldest waiting job was accepted, by lane"),
+            Self::FlagsOverdue => ("jaga_flags_overdue", Gauge, "Flags without an answer though it was due"),
+            Self::BatchLines => ("jaga_batch_lines_waiting", Gauge, "Lines of batches that wait, whether they are jobs yet or not"),
+            Self::LiveScores => ("jaga_live_scores", Gauge, "Scores of the live lane in the days of drift.days, by model and bin of 0.05"),
+            Self::DriftPsi => ("jaga_drift_psi", Gauge, "Population stability index of live scores against their reference"),
+            Self::DriftKs => ("jaga_drift_ks", Gauge, "Kolmogorov-Smirnov statistic of live scores against their reference"),
             Self::BackboneRuns => ("jaga_backbone_runs", Counter, "Runs of the models' graphs"),
             Self::BackboneInputs => ("jaga_backbone_inputs", Counter, "Inputs of these runs; several may share one"),
             Self::BackboneWaiting => ("jaga_backbone_waiting", Gauge, "Inputs that wait for a session"),

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::names::Name;
 use super::{labels, process};
+use crate::domain::drift::{BINS, Drift, ScoreHistogram};
 use crate::domain::lanes::{ByLane, Lane};
 use crate::media::ChildCounts;
 use crate::pipeline::status::{Engine, Status};
@@ -20,11 +21,7 @@ use crate::pipeline::status::{Engine, Status};
 type Number = Gauge<f64, AtomicU64>;
 
 /// A registry for one answer.
-pub(super) fn registry(
-    ready: bool,
-    status: Option<&Status>,
-    jobs: Option<&ByLane<Waiting>>,
-) -> Registry {
+pub(super) fn registry(ready: bool, status: Option<&Status>, jobs: Option<&Queues>) -> Registry {
     let mut sheet = Sheet(Registry::default());
     sheet.gauge(Name::Ready, f64::from(u8::from(ready)));
     if let Some(status) = status {
@@ -38,6 +35,30 @@ pub(super) fn registry(
     }
     sheet.process();
     sheet.0
+}
+
+/// What waits in the job store.
+#[derive(Debug, Clone, Default)]
+pub struct Queues {
+    /// By lane.
+    pub lanes: ByLane<Waiting>,
+    /// Flags without an answer though it was due.
+    pub flags_overdue: u64,
+    /// Lines of batches that wait, whether they are jobs yet or not.
+    pub batch_lines: u64,
+    /// Of the loaded models.
+    pub scores: Vec<LiveScores>,
+}
+
+/// How a model's live scores of the newest days are distributed.
+#[derive(Debug, Clone)]
+pub struct LiveScores {
+    /// The model's name.
+    pub model: String,
+    /// By bin.
+    pub histogram: ScoreHistogram,
+    /// How far they are from their reference, where that can be told.
+    pub drift: Option<Drift>,
 }
 
 /// What waits in a lane of the job store.
@@ -110,8 +131,12 @@ impl Sheet {
         self.gauge(Name::RequestsRunningLimit, running_limit as f64);
     }
 
-    fn jobs(&mut self, jobs: &ByLane<Waiting>) {
+    fn jobs(&mut self, queues: &Queues) {
         type Read = fn(&Waiting) -> f64;
+        let jobs = &queues.lanes;
+        self.gauge(Name::FlagsOverdue, queues.flags_overdue as f64);
+        self.gauge(Name::BatchLines, queues.batch_lines as f64);
+        self.scores(&queues.scores);
         let gauges: [(Name, Read); 3] = [
             (Name::JobsQueued, |lane| lane.queued as f64),
             (Name::JobsRunning, |lane| lane.running as f64),
@@ -124,6 +149,28 @@ impl Sheet {
             });
             self.gauges(name, values);
         }
+    }
+
+    fn scores(&mut self, models: &[LiveScores]) {
+        let label = |live: &LiveScores| labels::Scorer {
+            model: live.model.clone(),
+        };
+        let bins = models.iter().flat_map(|live| {
+            let counts = live.histogram.counts().iter().enumerate();
+            counts.map(|(bin, count)| {
+                let label = labels::Bin {
+                    model: live.model.clone(),
+                    from: format!("{:.2}", bin as f64 / BINS as f64),
+                };
+                (label, *count as f64)
+            })
+        });
+        self.gauges(Name::LiveScores, bins);
+        let drifts = || models.iter().filter_map(|live| Some((live, live.drift?)));
+        let psi = drifts().map(|(live, drift)| (label(live), drift.psi));
+        self.gauges(Name::DriftPsi, psi);
+        let ks = drifts().map(|(live, drift)| (label(live), drift.ks));
+        self.gauges(Name::DriftKs, ks);
     }
 
     fn engines(&mut self, status: &Status) {

@@ -1,6 +1,8 @@
 //! The program: what it prints where, and how it ends.
 
+mod batch;
 mod import;
+mod ledger;
 mod policy;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jaga::domain::drift::{DriftReference, Population};
 use serde_json::Value;
 
 use crate::cli::Shell;
@@ -180,6 +181,12 @@ fn a_manifest_is_scored_once_and_every_file_is_there() {
         document["models"]["tiny"]["provider"],
         "CPUExecutionProvider"
     );
+    let reference = DriftReference::parse(&read("drift.json")).unwrap();
+    let tiny = &reference.models["tiny"];
+    assert_eq!(document["models"]["tiny"]["sha256"], tiny.sha256.as_str());
+    let counts = [Population::All, Population::Real, Population::Synthetic]
+        .map(|population| tiny.histograms[&population].total());
+    assert_eq!(counts, [2, 1, 1]);
     // A file that isn't there might come; without it all answers are kept, and no model is loaded.
     let rows = rows.replace(
         "nowhere.mp4,1,test

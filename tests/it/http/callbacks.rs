@@ -15,7 +15,7 @@ use super::process::Process;
 use crate::server::{answer, eventually};
 
 /// Takes what comes, and answers a status that can be changed.
-struct Receiver {
+pub(super) struct Receiver {
     address: SocketAddr,
     status: Arc<AtomicU16>,
     /// `webhook-id` and body of each message.
@@ -23,7 +23,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn start(status: u16) -> Self {
+    pub(super) fn start(status: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let receiver = Self {
             address: listener.local_addr().unwrap(),
@@ -61,15 +61,19 @@ impl Receiver {
         receiver
     }
 
-    fn query(&self) -> String {
+    pub(super) fn answers(&self, status: u16) {
+        self.status.store(status, Ordering::SeqCst);
+    }
+
+    pub(super) fn query(&self) -> String {
         format!("?callback_url=http%3A%2F%2F{}%2Fhook", self.address)
     }
 
-    fn messages(&self) -> Vec<(String, String)> {
+    pub(super) fn messages(&self) -> Vec<(String, String)> {
         self.messages.lock().unwrap().clone()
     }
 
-    fn allow(&self, command: &mut Command) {
+    pub(super) fn allow(&self, command: &mut Command) {
         command
             .env("JAGA_WEBHOOKS__ENABLED", "true")
             .env("JAGA_WEBHOOKS__HOSTS", "127.0.0.1")
@@ -105,7 +109,7 @@ fn a_receiver_that_was_down_gets_its_message_after_a_restart() {
     );
     server.terminate();
     server.end();
-    receiver.status.store(204, Ordering::SeqCst);
+    receiver.answers(204);
     let server = start().unwrap();
     eventually("it was delivered", || {
         deliveries(&server, id)

@@ -22,7 +22,7 @@ use crate::random::Random;
 use crate::server::{Server, answer, eventually};
 
 /// A picture of one grey.
-fn grey(value: u8) -> Vec<u8> {
+pub(super) fn grey(value: u8) -> Vec<u8> {
     let mut png = std::io::Cursor::new(Vec::new());
     image::RgbImage::from_pixel(40, 30, image::Rgb([value; 3]))
         .write_to(&mut png, image::ImageFormat::Png)
@@ -41,7 +41,7 @@ fn submit(server: &Server, query: &str, body: Vec<u8>, key: Option<&str>) -> Res
     request.send().unwrap()
 }
 
-fn taken(server: &Server, query: &str, body: Vec<u8>) -> String {
+pub(super) fn taken(server: &Server, query: &str, body: Vec<u8>) -> String {
     let (status, accepted) = answer(submit(server, query, body, None));
     assert_eq!(status, 202, "{accepted}");
     accepted["id"].as_str().unwrap().to_owned()
@@ -330,7 +330,7 @@ fn a_full_lane_turns_jobs_away_and_loses_nothing() {
 }
 
 /// A web server that says `answers` one after the other, then the last one for ever, and its address.
-fn site(answers: Vec<Vec<u8>>) -> String {
+pub(super) fn site(answers: Vec<Vec<u8>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -346,7 +346,7 @@ fn site(answers: Vec<Vec<u8>>) -> String {
     format!("http://{address}")
 }
 
-fn page(status: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn page(status: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
@@ -355,7 +355,7 @@ fn page(status: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// A server that may fetch from these sites.
-fn fetching(sites: &[String], change: impl FnOnce(&mut Config)) -> Option<Server> {
+pub(super) fn fetching(sites: &[String], change: impl FnOnce(&mut Config)) -> Option<Server> {
     let port = |site: &String| site.rsplit(':').next().unwrap().parse().unwrap();
     Server::start(|config| {
         config.fetch.enabled = true;

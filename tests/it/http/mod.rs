@@ -2,11 +2,18 @@
 
 mod access;
 mod adaptive;
+mod appeals;
+pub(crate) mod batches;
 mod callbacks;
 mod connections;
+mod crashes;
 mod drain;
+mod drift;
+mod election;
 mod exposition;
+mod flags;
 mod jobs;
+mod ledger;
 mod lifecycle;
 mod logs;
 mod metrics;
@@ -16,6 +23,8 @@ mod policies;
 mod problems;
 mod process;
 mod recall;
+mod rescore;
 mod score;
+mod simulate;
 mod tls;
 mod traces;

@@ -35,12 +35,24 @@ impl Process {
 
     /// The same in a folder that outlives it.
     pub(crate) fn start_in(folder: &Path, change: impl FnOnce(&mut Command)) -> Option<Self> {
+        Self::start_under(&[], folder, change)
+    }
+
+    /// The same by a `wrapper` that becomes the program behind its own words.
+    pub(crate) fn start_under(
+        wrapper: &[&str],
+        folder: &Path,
+        change: impl FnOnce(&mut Command),
+    ) -> Option<Self> {
         let library = library()?;
         if !folder.join("models").exists() {
             tiny_model(&folder.join("models"));
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jaga"));
+        let mut words = wrapper.to_vec();
+        words.push(env!("CARGO_BIN_EXE_jaga"));
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(["serve", "--listen", "127.0.0.1:0"])
             .current_dir(folder)
             .env_clear()

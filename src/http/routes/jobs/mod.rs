@@ -1,9 +1,10 @@
 //! `/v1/jobs`: videos that are scored while nobody waits.
 
-mod by_url;
+pub(in crate::http) mod by_url;
 pub(in crate::http) mod callbacks;
 pub(in crate::http) mod events;
 pub(in crate::http) mod submit;
+pub(in crate::http::routes) mod wishes;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::options::{unknown, unusable};
+use crate::domain::flag::Organisation;
 use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
 use crate::domain::report::Report;
@@ -42,6 +44,12 @@ pub(in crate::http) struct JobBody {
     /// The caller's own word for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ref: Option<String>,
+    /// The batch that it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<String>,
+    /// The id of its line there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_id: Option<String>,
     /// RFC 3339, UTC.
     created_at: String,
     /// When its first attempt began.
@@ -59,15 +67,32 @@ pub(in crate::http) struct JobBody {
     #[schema(value_type = Option<Report>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<Box<RawValue>>,
+    /// Of whose flag it is the job, where one job is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flag: Option<FlagNote>,
     /// What went wrong; of the last attempt while the job is queued again.
     #[schema(value_type = Option<Body>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Box<RawValue>>,
 }
 
+/// What a job's end says of the flag that it answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct FlagNote {
+    organisation: Organisation,
+    /// The reporter's own number of the case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case_ref: Option<String>,
+    /// When an answer is due. RFC 3339, UTC.
+    due_at: String,
+}
+
 impl From<Job> for JobBody {
     fn from(job: Job) -> Self {
+        let (batch_id, item_id) = job.item.unzip();
         Self {
+            batch_id,
+            item_id,
             id: job.id,
             status: job.status,
             lane: job.lane,
@@ -78,6 +103,7 @@ impl From<Job> for JobBody {
             attempts: job.attempt,
             report_id: job.report_id,
             report: None,
+            flag: None,
             problem: job
                 .problem
                 .and_then(|json| RawValue::from_string(json).ok()),
@@ -85,19 +111,28 @@ impl From<Job> for JobBody {
     }
 }
 
-fn written(ms: Millis) -> String {
+pub(in crate::http::routes) fn written(ms: Millis) -> String {
     Timestamp::from_millisecond(ms)
         .unwrap_or(Timestamp::UNIX_EPOCH)
         .to_string()
 }
 
 /// `job` with its report.
-pub(super) async fn whole(desk: &Desk, job: Job) -> Result<JobBody, Problem> {
+pub(in crate::http::routes) async fn whole(desk: &Desk, job: Job) -> Result<JobBody, Problem> {
     let report = match &job.report_id {
         Some(id) => desk.store().report(id).await?,
         None => None,
     };
+    let flag = match job.lane {
+        Lane::Flagger => desk.store().flag(&job.id).await?,
+        Lane::Live | Lane::Backfill => None,
+    };
     let mut body = JobBody::from(job);
+    body.flag = flag.map(|flag| FlagNote {
+        organisation: flag.organisation,
+        case_ref: flag.grounds.case_ref,
+        due_at: written(flag.due_ms),
+    });
     body.report = report.and_then(|report| RawValue::from_string(report.body).ok());
     Ok(body)
 }
@@ -207,11 +242,7 @@ fn filter(query: &str) -> Result<Filter, Problem> {
             }
             "lane" => filter.lane = Some(lane(&value)?),
             "limit" => {
-                let limit = value
-                    .parse()
-                    .ok()
-                    .filter(|n| (1..=LONGEST_PAGE).contains(n));
-                filter.limit = limit.ok_or_else(|| unusable("limit", "1 to 500"))?;
+                filter.limit = page_limit(&value)?;
             }
             "cursor" => {
                 let before = value
@@ -225,7 +256,19 @@ fn filter(query: &str) -> Result<Filter, Problem> {
     Ok(filter)
 }
 
-fn lane(name: &str) -> Result<Lane, Problem> {
+/// The `limit` of a page; the usual one when it is empty.
+pub(super) fn page_limit(value: &str) -> Result<u32, Problem> {
+    if value.is_empty() {
+        return Ok(PAGE);
+    }
+    let limit = value
+        .parse()
+        .ok()
+        .filter(|n| (1..=LONGEST_PAGE).contains(n));
+    limit.ok_or_else(|| unusable("limit", "1 to 500"))
+}
+
+pub(in crate::http) fn lane(name: &str) -> Result<Lane, Problem> {
     let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name);
     lane.ok_or_else(|| unusable("lane", "flagger, live or backfill"))
 }

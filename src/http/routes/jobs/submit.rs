@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{HeaderName, LOCATION};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Serialize;
@@ -10,26 +10,24 @@ use tracing::Instrument;
 use utoipa::ToSchema;
 
 use super::by_url::{self, ByUrl};
-use super::callbacks;
+use super::wishes::{Asked, Door, LONGEST_WORD, Wishes};
 use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
 use crate::http::access::Caller;
 use crate::http::problem::Problem;
-use crate::http::routes::options::{self, unknown, unusable};
+use crate::http::routes::options::unusable;
 use crate::http::routes::score::Form;
 use crate::http::state::AppState;
 use crate::http::upload;
 use crate::media::MediaError;
-use crate::pipeline::{AnalyzeError, Options, stage};
-use crate::worker::Order;
+use crate::pipeline::{AnalyzeError, stage};
+use crate::store::jobs::Job;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// Characters of an idempotency key or a client's reference.
-const LONGEST_WORD: usize = 255;
+pub(in crate::http::routes) const REPLAYED: HeaderName =
+    HeaderName::from_static("idempotency-replayed");
 
 /// A job that was taken.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,52 +73,76 @@ pub(in crate::http) async fn submit(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let (job, is_new) = take(&state, &caller, request, Door::Jobs).await?;
+    let accepted = Accepted {
+        id: job.id.clone(),
+        status: job.status,
+        lane: job.lane,
+    };
+    answered("/v1/jobs", &job, is_new, accepted)
+}
+
+/// Takes the job that a request to `door` asks for. `false`: it is that of the same request before.
+pub(in crate::http::routes) async fn take(
+    state: &AppState,
+    caller: &Caller,
+    request: Request,
+    door: Door,
+) -> Result<(Job, bool), Problem> {
     let pipeline = state.pipeline()?;
     let desk = state.desk()?;
     let idempotency_key = idempotency_key(request.headers())?;
     let possible = |wishes: &Wishes| pipeline.request(&wishes.options, wishes.lane);
-    let (job, is_new) = if by_url::is_json(request.headers()) {
-        let (wishes, url, body) = by_url::read(&state, request, caller.lane).await?;
-        possible(&wishes)?;
-        wishes.check_callback(&state).await?;
-        let order = wishes.order(&caller, idempotency_key)?;
-        desk.submit_url(order, url, fingerprint(&[b"url", &body]))
-            .await?
-    } else {
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        let wishes = Wishes::read(&query, caller.lane)?;
-        // What can't be done is refused now and not when its turn comes.
-        possible(&wishes)?;
-        wishes.check_callback(&state).await?;
-        let spooling = stage::spool();
-        let upload = upload::receive(&state, request).instrument(spooling);
-        let upload = upload.await?;
-        if upload.bytes == 0 {
-            return Err(AnalyzeError::from(MediaError::Empty).into());
-        }
-        let order = wishes.order(&caller, idempotency_key)?;
-        let print = fingerprint(&[b"file", query.as_bytes(), upload.blake3.as_bytes()]);
-        desk.submit(order, upload, print).await?
+    // The same key and content by another door is another request.
+    let print = |kind: &[u8], parts: [&[u8]; 2]| match door {
+        Door::Jobs => fingerprint(&[kind, parts[0], parts[1]]),
+        Door::Flags => fingerprint(&[b"flag", kind, parts[0], parts[1]]),
     };
-    let mut headers = vec![(LOCATION, format!("/v1/jobs/{}", job.id))];
-    if !is_new {
-        headers.push((REPLAYED, "true".to_owned()));
+    if by_url::is_json(request.headers()) {
+        let (asked, url, body) = by_url::read(state, request, door).await?;
+        let wishes = asked.checked(caller)?;
+        possible(&wishes)?;
+        let url = by_url::checked(state, &url).await?;
+        wishes.check_callback(state).await?;
+        let order = wishes.order(caller, idempotency_key)?;
+        let print = print(b"url", [&body, b""]);
+        return Ok(desk.submit_url(order, url, print).await?);
     }
-    let accepted = Accepted {
-        id: job.id,
-        status: job.status,
-        lane: job.lane,
-    };
-    let mut response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
-    for (name, value) in headers {
-        let value = value.parse().map_err(|_| Problem::internal())?;
-        response.headers_mut().insert(name, value);
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let wishes = Asked::read(&query, door)?.checked(caller)?;
+    // What can't be done is refused now and not when its turn comes.
+    possible(&wishes)?;
+    wishes.check_callback(state).await?;
+    let spooling = stage::spool();
+    let upload = upload::receive(state, request).instrument(spooling);
+    let upload = upload.await?;
+    if upload.bytes == 0 {
+        return Err(AnalyzeError::from(MediaError::Empty).into());
+    }
+    let order = wishes.order(caller, idempotency_key)?;
+    let print = print(b"file", [query.as_bytes(), upload.blake3.as_bytes()]);
+    Ok(desk.submit(order, upload, print).await?)
+}
+
+/// 202 with `body` and where the job, or what came with it, is shown.
+pub(in crate::http::routes) fn answered(
+    path: &str,
+    job: &Job,
+    is_new: bool,
+    body: impl Serialize,
+) -> Result<Response, Problem> {
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    let headers = response.headers_mut();
+    let location = format!("{path}/{}", job.id).parse();
+    headers.insert(LOCATION, location.map_err(|_| Problem::internal())?);
+    if !is_new {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
 
 /// Hash of what makes a request what it is; the parts' lengths are part of it.
-fn fingerprint(parts: &[&[u8]]) -> String {
+pub(in crate::http::routes) fn fingerprint(parts: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -129,85 +151,9 @@ fn fingerprint(parts: &[&[u8]]) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// What a caller wants of a job besides its content.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Wishes {
-    options: Options,
-    lane: Lane,
-    client_ref: Option<String>,
-    callback_url: Option<String>,
-}
-
-impl Wishes {
-    /// Checked. Nobody gets ahead of others by asking for it: `lane` is the key's `own`, or
-    /// backfill.
-    pub(super) fn new(
-        options: Options,
-        own: Lane,
-        lane: Option<Lane>,
-        client_ref: Option<String>,
-        callback_url: Option<String>,
-    ) -> Result<Self, Problem> {
-        let lane = lane.unwrap_or(own);
-        if lane != own && lane != Lane::Backfill {
-            return Err(unusable("lane", "the key's own or backfill"));
-        }
-        let is_long = |word: &String| {
-            word.chars().count() > LONGEST_WORD || word.chars().any(char::is_control)
-        };
-        if client_ref.as_ref().is_some_and(is_long) {
-            return Err(unusable("client_ref", "at most 255 printable characters"));
-        }
-        Ok(Self {
-            options,
-            lane,
-            client_ref,
-            callback_url,
-        })
-    }
-
-    /// Whether the callback, if there is one, may be called.
-    async fn check_callback(&self, state: &AppState) -> Result<(), Problem> {
-        if let Some(url) = &self.callback_url {
-            callbacks::checked(state.sender()?, url).await?;
-        }
-        Ok(())
-    }
-
-    /// From the query of a request with an upload.
-    fn read(query: &str, own: Lane) -> Result<Self, Problem> {
-        let mut options = Options::default();
-        let (mut lane, mut client_ref, mut callback_url) = (None, None, None);
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*key {
-                "lane" => lane = Some(super::lane(&value)?),
-                "client_ref" => client_ref = Some(value.into_owned()),
-                "callback_url" => callback_url = Some(value.into_owned()),
-                _ if options::read(&mut options, &key, &value)? => {}
-                other => {
-                    return Err(unknown(
-                        other,
-                        "model, policy, frames, sampling, frame_scores, adaptive, region, lane, client_ref, callback_url",
-                    ));
-                }
-            }
-        }
-        Self::new(options, own, lane, client_ref, callback_url)
-    }
-
-    fn order(self, caller: &Caller, idempotency_key: Option<String>) -> Result<Order, Problem> {
-        Ok(Order {
-            owner: caller.owner.to_string(),
-            lane: self.lane,
-            wishes: serde_json::to_string(&self.options).map_err(|_| Problem::internal())?,
-            client_ref: self.client_ref,
-            callback_url: self.callback_url,
-            idempotency_key,
-        })
-    }
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(in crate::http::routes) fn idempotency_key(
+    headers: &HeaderMap,
+) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -223,21 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lane_can_only_be_given_up() {
-        let lane = |query, own| Wishes::read(query, own).map(|wishes| wishes.lane);
-        assert_eq!(lane("", Lane::Flagger).unwrap(), Lane::Flagger);
-        assert_eq!(lane("lane=backfill", Lane::Live).unwrap(), Lane::Backfill);
-        assert_eq!(lane("lane=live", Lane::Live).unwrap(), Lane::Live);
-        let refused = lane("lane=flagger", Lane::Live).unwrap_err();
-        assert_eq!(refused.code(), "bad_request");
-    }
-
-    #[test]
-    fn words_have_their_bounds() {
-        let long = format!("client_ref={}", "x".repeat(256));
-        for bad in [long.as_str(), "client_ref=a%0Ab", "client=a"] {
-            assert!(Wishes::read(bad, Lane::Live).is_err(), "{bad}");
-        }
+    fn a_key_is_one_visible_word() {
         let mut headers = HeaderMap::new();
         assert_eq!(idempotency_key(&headers).unwrap(), None);
         for (bad, is_key) in [("a-1", true), ("", false), ("a b", false)] {

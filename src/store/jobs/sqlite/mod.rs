@@ -4,8 +4,8 @@
 //! connection writes, so that statements never wait for each other's locks; others read.
 
 mod messages;
-mod queries;
-mod row;
+pub(in crate::store) mod queries;
+pub(in crate::store) mod row;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::domain::job::Step;
 use crate::domain::lanes::{ByLane, Lane};
+use crate::store::ledger::sqlite as ledger;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
@@ -70,6 +71,13 @@ impl SqliteJobs {
                 path: path.clone(),
                 source,
             })?;
+        let counted = ledger::backlog(&writer).await?;
+        if counted > 0 {
+            tracing::info!(
+                reports = counted,
+                "counted the reports of an earlier version"
+            );
+        }
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true))
@@ -79,6 +87,29 @@ impl SqliteJobs {
             writer,
             readers,
             _lock: Some(lock),
+        })
+    }
+
+    /// Opens the store of a data directory to read it, also while a server uses it. Nothing is
+    /// made, locked or changed; whatever would write fails.
+    pub async fn read(data: &Path) -> Result<Self, JobsError> {
+        let path = data.join("jaga.sqlite");
+        let options = reading(&path)?.read_only(true);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options)
+            .await
+            .map_err(|source| JobsError::Open {
+                path: path.clone(),
+                source,
+            })?;
+        if !is_of_this_form(&readers).await? {
+            return Err(JobsError::OtherForm { path });
+        }
+        Ok(Self {
+            writer: readers.clone(),
+            readers,
+            _lock: None,
         })
     }
 
@@ -95,6 +126,47 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+}
+
+/// How a database is read that others may use. Where there is no log nobody does, and the file is
+/// taken as it is: to share it, `SQLite` would make a log.
+fn reading(path: &Path) -> Result<SqliteConnectOptions, JobsError> {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    if !path.exists() {
+        return Err(JobsError::NoStore {
+            path: path.to_owned(),
+        });
+    }
+    let (log, index) = (beside("-wal"), beside("-shm"));
+    let is_shared = log.exists();
+    if is_shared && !index.exists() {
+        return Err(JobsError::NoIndex { log, index });
+    }
+    Ok(SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY)
+        .immutable(!is_shared))
+}
+
+/// Whether all migrations of this program were made, and no others, and every report is counted.
+async fn is_of_this_form(pool: &SqlitePool) -> Result<bool, sqlx::Error> {
+    let made: Result<Vec<i64>, _> =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success ORDER BY version")
+            .fetch_all(pool)
+            .await;
+    // Also where there is no such table.
+    let Ok(made) = made else { return Ok(false) };
+    if !MIGRATIONS.iter().map(|own| own.version).eq(made) {
+        return Ok(false);
+    }
+    let left: Option<i64> = sqlx::query_scalar("SELECT seq FROM uncounted LIMIT 1")
+        .fetch_optional(pool)
+        .await?;
+    Ok(left.is_none())
 }
 
 /// Holds the data directory against other servers. A kill frees it.
@@ -218,6 +290,25 @@ impl JobStore for SqliteJobs {
         Ok((again.rows_affected(), failed.len() as u64))
     }
 
+    async fn hasten(&self, jobs: Millis, messages: Millis, now: Millis) -> Result<(), JobsError> {
+        let mut transaction = self.begin().await?;
+        for (statement, latest) in [
+            (
+                "UPDATE jobs SET not_before_ms = ?2 WHERE status = 'queued' AND not_before_ms > ?1",
+                jobs,
+            ),
+            (
+                "UPDATE outbox SET next_ms = ?2 WHERE state = 'pending' AND next_ms > ?1",
+                messages,
+            ),
+        ] {
+            let query = sqlx::query(statement).bind(latest).bind(now);
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
     async fn cancel(&self, id: &str, now: Millis) -> Result<Option<Job>, JobsError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
@@ -260,8 +351,9 @@ impl JobStore for SqliteJobs {
     }
 
     async fn keep(&self, report: KeptReport) -> Result<(), JobsError> {
-        let mut connection = self.writer.acquire().await?;
-        queries::keep(&mut connection, &report).await?;
+        let mut transaction = self.begin().await?;
+        queries::keep(&mut transaction, &report).await?;
+        transaction.commit().await?;
         Ok(())
     }
 

@@ -4,9 +4,11 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use super::row::{JobRow, lane};
 use crate::domain::lanes::ByLane;
+use crate::store::flags::sqlite as flags;
 use crate::store::jobs::{
     Capacity, Claim, Content, Depth, Ending, Job, JobsError, KeptReport, Millis, NewJob,
 };
+use crate::store::ledger::sqlite as ledger;
 
 /// The job of an earlier request with the same idempotency key.
 pub(super) async fn known(
@@ -73,7 +75,7 @@ pub(super) async fn room(
     Ok(())
 }
 
-pub(super) async fn insert(
+pub(in crate::store) async fn insert(
     connection: &mut SqliteConnection,
     job: &NewJob,
     now: Millis,
@@ -100,6 +102,9 @@ pub(super) async fn insert(
     .bind(now)
     .fetch_one(&mut *connection)
     .await?;
+    if let Some(flag) = &job.flag {
+        flags::insert(connection, &job.id, &job.owner, flag, now).await?;
+    }
     if let Some(idempotency) = &job.idempotency {
         sqlx::query("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)")
             .bind(&job.owner)
@@ -177,7 +182,7 @@ pub(super) async fn keep(
     connection: &mut SqliteConnection,
     report: &KeptReport,
 ) -> Result<(), JobsError> {
-    sqlx::query(
+    let done = sqlx::query(
         "INSERT INTO reports (id, owner, lane, asked_ms, created_ms, body) \
          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
@@ -187,8 +192,11 @@ pub(super) async fn keep(
     .bind(report.asked_ms)
     .bind(report.created_ms)
     .bind(&report.body)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if done.rows_affected() == 1 {
+        ledger::enter(connection, report).await?;
+    }
     Ok(())
 }
 
@@ -222,6 +230,7 @@ pub(super) async fn forget(
     at_once: i64,
 ) -> Result<u64, JobsError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    ledger::forgotten(&mut transaction, older, at_once).await?;
     let mut gone = 0;
     for statement in [
         "DELETE FROM deliveries WHERE job_id IN \
@@ -231,7 +240,7 @@ pub(super) async fn forget(
         "DELETE FROM jobs WHERE seq IN \
          (SELECT seq FROM jobs WHERE finished_ms < ?1 ORDER BY finished_ms LIMIT ?2)",
         "DELETE FROM reports WHERE seq IN \
-         (SELECT seq FROM reports WHERE created_ms < ?1 ORDER BY created_ms LIMIT ?2)",
+         (SELECT seq FROM reports WHERE created_ms < ?1 ORDER BY created_ms, seq LIMIT ?2)",
     ] {
         let query = sqlx::query(statement).bind(older).bind(at_once);
         gone += query.execute(&mut *transaction).await?.rows_affected();

@@ -26,6 +26,8 @@ pub(super) struct JobRow {
     finished_ms: Option<Millis>,
     report_id: Option<String>,
     problem: Option<String>,
+    batch_id: Option<String>,
+    item_id: Option<String>,
 }
 
 #[derive(Debug, FromRow)]
@@ -45,7 +47,7 @@ impl TryFrom<JobRow> for Job {
         let bytes = row.bytes.and_then(|bytes| u64::try_from(bytes).ok());
         Ok(Self {
             lane: lane(&row.lane)?,
-            status: known("a status", &row.status, JobStatus::ALL, JobStatus::name)?,
+            status: status(&row.status)?,
             step: known("a step", &row.step, [Step::Fetch, Step::Score], Step::name)?,
             seq: row.seq,
             id: row.id,
@@ -61,6 +63,7 @@ impl TryFrom<JobRow> for Job {
             finished_ms: row.finished_ms,
             report_id: row.report_id,
             problem: row.problem,
+            item: row.batch_id.zip(row.item_id),
         })
     }
 }
@@ -80,11 +83,16 @@ impl TryFrom<ReportRow> for KeptReport {
     }
 }
 
-pub(super) fn lane(text: &str) -> Result<Lane, JobsError> {
+pub(in crate::store) fn status(text: &str) -> Result<JobStatus, JobsError> {
+    known("a status", text, JobStatus::ALL, JobStatus::name)
+}
+
+pub(in crate::store) fn lane(text: &str) -> Result<Lane, JobsError> {
     known("a lane", text, Lane::ALL, Lane::name)
 }
 
-fn known<T: Copy>(
+/// The value of this name.
+pub(in crate::store) fn known<T: Copy>(
     what: &'static str,
     text: &str,
     all: impl IntoIterator<Item = T>,
