@@ -1,6 +1,5 @@
 """The Python that set-up rests on: derivations, preprocessing."""
 
-import json
 import sys
 import tempfile
 import tomllib
