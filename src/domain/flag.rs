@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -201,8 +202,8 @@ impl Tally {
                     one_more(&mut figures.upheld);
                 }
                 // A clock that was set back gives no negative time.
-                let took = at.saturating_sub(flag.received_ms).max(0);
-                times.push((took as f64 / 1000.0) as f32);
+                let took = u64::try_from(at.saturating_sub(flag.received_ms)).unwrap_or(0);
+                times.push(Duration::from_millis(took).as_secs_f32());
             }
             Some((FlagOutcome::Failed, _)) => one_more(&mut figures.failed),
             Some((FlagOutcome::Cancelled, _)) => one_more(&mut figures.cancelled),
