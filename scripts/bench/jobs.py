@@ -108,5 +108,8 @@ def compare_jobs(jaga, model, clips, picture, rounds, count):
     with serving(jaga, model) as server:
         compare_ways(server, bodies, rounds)
         measure_flags(server, bodies)
-    with serving(jaga, model) as server:
-        measure_acceptance(server, picture, count)
+    # One place to work, so that what is taken is scored too, but not on all cores.
+    for places in (1, 0):
+        with serving(jaga, model, ANALYSIS__CONCURRENCY=places, MODELS__SESSIONS=places) as server:
+            print(f"\n`analysis.concurrency` and `models.sessions` {places or 'one a core'}:")
+            measure_acceptance(server, picture, count)
