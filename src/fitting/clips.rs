@@ -50,7 +50,7 @@ impl Clips {
     }
 
     /// Reads `arrays` of an archive, [rows, dimensions] or [rows, copies, dimensions], and its table
-    /// ([`Table`]). The array `video` says which row of the table, from 0, an embedding is of;
+    /// (`Table`). The array `video` says which row of the table, from 0, an embedding is of;
     /// without it they come in the table's order. Where there is an array `degraded`, rows that it
     /// has no 0 for are left out, and so are clips without an embedding.
     pub fn read(files: &Files<'_>) -> Result<Self, FitError> {

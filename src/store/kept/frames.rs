@@ -47,7 +47,7 @@ struct Entry {
     blake3: String,
 }
 
-/// A file that is being written; without [`FrameWriter::finish`] it goes.
+/// A file that is being written; without `finish` it goes.
 #[derive(Debug)]
 pub struct FrameWriter {
     file: NamedTempFile,
