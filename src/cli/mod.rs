@@ -62,43 +62,14 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let config = Config::load(cli.config.as_deref(), std::env::vars())?;
-    let level = match cli.command {
-        Command::Serve(_) => "info,ort=warn",
-        Command::Score(_)
-        | Command::Batch(_)
-        | Command::Drift(_)
-        | Command::Models(_)
-        | Command::Keys(_)
-        | Command::Policy(_)
-        | Command::Doctor
-        | Command::Bench(_)
-        | Command::Eval(_)
-        | Command::Fit(_)
-        | Command::Calibrate(_)
-        | Command::Rescore(_)
-        | Command::Transparency(_)
-        | Command::Audit(_)
-        | Command::Reviews(_) => "warn",
-    };
+    let serves = matches!(cli.command, Command::Serve(_));
+    let level = if serves { "info,ort=warn" } else { "warn" };
     // Held until the command is done; then what is left of its traces is sent.
-    let traces = match cli.command {
-        Command::Serve(_) => telemetry::traces::start(&config.traces)
-            .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?,
-        Command::Score(_)
-        | Command::Batch(_)
-        | Command::Drift(_)
-        | Command::Models(_)
-        | Command::Keys(_)
-        | Command::Policy(_)
-        | Command::Doctor
-        | Command::Bench(_)
-        | Command::Eval(_)
-        | Command::Fit(_)
-        | Command::Calibrate(_)
-        | Command::Rescore(_)
-        | Command::Transparency(_)
-        | Command::Audit(_)
-        | Command::Reviews(_) => None,
+    let traces = if serves {
+        telemetry::traces::start(&config.traces)
+            .map_err(|error| Misuse(format!("{:#}", anyhow::Error::new(error))))?
+    } else {
+        None
     };
     telemetry::init(&config.log, level, traces.as_ref())
         .map_err(|error| Misuse(error.to_string()))?;

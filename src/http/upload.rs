@@ -1,6 +1,6 @@
 //! From a request's body to a spooled upload, piece by piece.
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -77,6 +77,27 @@ async fn in_time<T>(
         } else {
             problem
         }
+    })
+}
+
+/// The body of `request`, which is small, as a whole: at most `longest` bytes, in the time that an
+/// upload has.
+pub(super) async fn small(
+    state: &AppState,
+    request: Request,
+    longest: usize,
+) -> Result<Bytes, Problem> {
+    let timeout = state.upload_timeout();
+    let body = tokio::time::timeout(timeout, to_bytes(request.into_body(), longest)).await;
+    let body = body.map_err(|_| upload_timeout(timeout.as_secs_f64()))?;
+    body.map_err(|_| {
+        let size = if longest.is_multiple_of(1 << 20) {
+            format!("{} MiB", longest >> 20)
+        } else {
+            format!("{} KiB", longest >> 10)
+        };
+        Problem::bad_request(format!("The body broke off or has more than {size}."))
+            .with("allowed", longest)
     })
 }
 

@@ -1,6 +1,5 @@
 //! `/v1/reports/{id}/decision`: what a person decides on a report.
 
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,9 +11,10 @@ use utoipa::ToSchema;
 use crate::domain::audit::Head;
 use crate::domain::review::{Review, Ruling};
 use crate::http::access::Caller;
-use crate::http::error::{nothing_of_this_id, upload_timeout};
+use crate::http::error::nothing_of_this_id;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::http::upload;
 
 /// Bytes of the JSON.
 const LONGEST: usize = 64 * 1024;
@@ -95,14 +95,7 @@ fn now() -> Timestamp {
 }
 
 async fn read(state: &AppState, request: Request) -> Result<NewDecision, Problem> {
-    let timeout = state.upload_timeout();
-    let body = tokio::time::timeout(timeout, to_bytes(request.into_body(), LONGEST))
-        .await
-        .map_err(|_| upload_timeout(timeout.as_secs_f64()))?
-        .map_err(|_| {
-            Problem::bad_request("The body broke off or has more than 64 KiB.")
-                .with("allowed", LONGEST)
-        })?;
+    let body = upload::small(state, request, LONGEST).await?;
     serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("The body is no decision: {error}.")))
 }

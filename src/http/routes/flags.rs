@@ -16,6 +16,7 @@ use super::jobs::submit::{answered, take};
 use super::jobs::wishes::Door;
 use super::jobs::{JobBody, whole, written};
 use super::options::{day, period, unknown, unusable};
+use super::paging;
 use super::score::Form;
 use crate::domain::flag::{Figures, FlagOutcome, Organisation};
 use crate::domain::job::JobStatus;
@@ -28,11 +29,6 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::store::flags::{Flag, FlagFilter};
 use crate::store::jobs::{Job, Millis};
-
-/// Flags of one page when the caller doesn't say.
-const PAGE: u32 = 50;
-/// Flags of one page at most.
-const LONGEST_PAGE: u32 = 500;
 
 /// Reads the name of an organisation.
 pub(super) fn organisation(text: &str) -> Result<Organisation, Problem> {
@@ -307,9 +303,7 @@ pub(in crate::http) async fn list(
     let mut filter = filter(query.as_deref().unwrap_or_default())?;
     filter.organisation = narrowed(&caller, filter.organisation)?;
     let flags = desk.store().flags(&filter).await?;
-    let is_full = u32::try_from(flags.len()) == Ok(filter.limit);
-    let last = flags.last().filter(|_| is_full);
-    let cursor = last.map(|flag| flag.seq.to_string());
+    let cursor = paging::cursor(&flags, filter.limit, |flag| flag.seq);
     let now = now();
     let flags = flags.into_iter().map(|flag| FlagBody::of(flag, now));
     Ok(Json(Page {
@@ -320,7 +314,7 @@ pub(in crate::http) async fn list(
 
 fn filter(query: &str) -> Result<FlagFilter, Problem> {
     let mut filter = FlagFilter {
-        limit: PAGE,
+        limit: paging::PAGE,
         ..FlagFilter::default()
     };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -330,16 +324,8 @@ fn filter(query: &str) -> Result<FlagFilter, Problem> {
                 let over = value.parse().map_err(|_| unusable("over", "true or false"));
                 filter.is_over = Some(over?);
             }
-            "limit" => {
-                let limit = value.parse().ok();
-                let limit = limit.filter(|n| (1..=LONGEST_PAGE).contains(n));
-                filter.limit = limit.ok_or_else(|| unusable("limit", "1 to 500"))?;
-            }
-            "cursor" => {
-                let before = value.parse();
-                let before = before.map_err(|_| unusable("cursor", "an earlier page's"));
-                filter.before = Some(before?);
-            }
+            "limit" => filter.limit = paging::limit(&value)?,
+            "cursor" => filter.before = Some(paging::before(&value)?),
             other => return Err(unknown(other, "organisation, over, limit, cursor")),
         }
     }

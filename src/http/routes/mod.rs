@@ -10,6 +10,7 @@ pub(super) mod metrics;
 pub(super) mod models;
 pub(super) mod openapi;
 pub(super) mod options;
+mod paging;
 pub(super) mod policies;
 pub(super) mod reports;
 pub(super) mod score;

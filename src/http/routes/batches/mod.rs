@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::jobs::{page_limit, written};
-use super::options::{unknown, unusable};
+use super::jobs::written;
+use super::options::unknown;
+use super::paging;
 use crate::domain::job::BatchStatus;
 use crate::http::access::Caller;
 use crate::http::error::nothing_of_this_id;
@@ -199,29 +200,20 @@ pub(in crate::http) async fn list(
     let mut filter = filter(query.as_deref().unwrap_or_default())?;
     filter.owner = (!caller.sees_all).then(|| caller.owner.to_string());
     let batches = desk.store().batches(&filter).await?;
-    let is_full = u32::try_from(batches.len()) == Ok(filter.limit);
-    let cursor = batches
-        .last()
-        .filter(|_| is_full)
-        .map(|batch| batch.seq.to_string());
+    let cursor = paging::cursor(&batches, filter.limit, |batch| batch.seq);
     let batches = batches.into_iter().map(BatchBody::from).collect();
     Ok(Json(Page { batches, cursor }))
 }
 
 fn filter(query: &str) -> Result<BatchFilter, Problem> {
     let mut filter = BatchFilter {
-        limit: page_limit("")?,
+        limit: paging::PAGE,
         ..BatchFilter::default()
     };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*key {
-            "limit" => filter.limit = page_limit(&value)?,
-            "cursor" => {
-                let before = value
-                    .parse()
-                    .map_err(|_| unusable("cursor", "an earlier page's"));
-                filter.before = Some(before?);
-            }
+            "limit" => filter.limit = paging::limit(&value)?,
+            "cursor" => filter.before = Some(paging::before(&value)?),
             other => return Err(unknown(other, "limit, cursor")),
         }
     }

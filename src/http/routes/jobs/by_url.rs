@@ -1,9 +1,9 @@
 //! The JSON form of a job: its content lies behind a URL.
 
-use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -13,9 +13,9 @@ use super::wishes::{Asked, Door, Flagging};
 use crate::domain::flag::{Grounds, Organisation};
 use crate::domain::region::Region;
 use crate::domain::sampling::Strategy;
-use crate::http::error::upload_timeout;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::http::upload;
 use crate::pipeline::Options;
 
 /// Bytes of the JSON.
@@ -83,20 +83,13 @@ pub(super) async fn read(
     state: &AppState,
     request: Request,
     door: Door,
-) -> Result<(Asked, String, Vec<u8>), Problem> {
+) -> Result<(Asked, String, Bytes), Problem> {
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
         return Err(Problem::bad_request(
             "With a JSON body, options are its members and the query is empty.",
         ));
     }
-    let timeout = state.upload_timeout();
-    let body = tokio::time::timeout(timeout, to_bytes(request.into_body(), LONGEST))
-        .await
-        .map_err(|_| upload_timeout(timeout.as_secs_f64()))?
-        .map_err(|_| {
-            Problem::bad_request("The body broke off or has more than 64 KiB.")
-                .with("allowed", LONGEST)
-        })?;
+    let body = upload::small(state, request, LONGEST).await?;
     let (form, flag) = parse(&body, door)
         .map_err(|e| Problem::bad_request(format!("The body is no job: {e}.")))?;
     let content_url = flag.as_ref().and_then(|f| f.grounds.content_url.clone());
@@ -117,7 +110,7 @@ pub(super) async fn read(
         callback_url: form.callback_url,
         flag,
     };
-    Ok((asked, url.unwrap_or_default(), body.to_vec()))
+    Ok((asked, url.unwrap_or_default(), body))
 }
 
 fn parse(body: &[u8], door: Door) -> Result<(ByUrl, Option<Flagging>), serde_json::Error> {

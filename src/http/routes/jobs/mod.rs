@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::options::{unknown, unusable};
+use super::paging;
 use crate::domain::flag::Organisation;
 use crate::domain::job::JobStatus;
 use crate::domain::lanes::Lane;
@@ -25,11 +26,6 @@ use crate::http::problem::{Body, Problem};
 use crate::http::state::AppState;
 use crate::store::jobs::{Filter, Job, Millis};
 use crate::worker::Desk;
-
-/// Jobs of one page when the caller doesn't say.
-const PAGE: u32 = 50;
-/// Jobs of one page at most.
-const LONGEST_PAGE: u32 = 500;
 
 /// A job as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -217,18 +213,14 @@ pub(in crate::http) async fn list(
     let mut filter = filter(query.as_deref().unwrap_or_default())?;
     filter.owner = (!caller.sees_all).then(|| caller.owner.to_string());
     let jobs = desk.store().jobs(&filter).await?;
-    let is_full = u32::try_from(jobs.len()) == Ok(filter.limit);
-    let cursor = jobs
-        .last()
-        .filter(|_| is_full)
-        .map(|job| job.seq.to_string());
+    let cursor = paging::cursor(&jobs, filter.limit, |job| job.seq);
     let jobs = jobs.into_iter().map(JobBody::from).collect();
     Ok(Json(Page { jobs, cursor }))
 }
 
 fn filter(query: &str) -> Result<Filter, Problem> {
     let mut filter = Filter {
-        limit: PAGE,
+        limit: paging::PAGE,
         ..Filter::default()
     };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -241,31 +233,12 @@ fn filter(query: &str) -> Result<Filter, Problem> {
                 filter.status = Some(status?);
             }
             "lane" => filter.lane = Some(lane(&value)?),
-            "limit" => {
-                filter.limit = page_limit(&value)?;
-            }
-            "cursor" => {
-                let before = value
-                    .parse()
-                    .map_err(|_| unusable("cursor", "an earlier page's"));
-                filter.before = Some(before?);
-            }
+            "limit" => filter.limit = paging::limit(&value)?,
+            "cursor" => filter.before = Some(paging::before(&value)?),
             other => return Err(unknown(other, "status, lane, limit, cursor")),
         }
     }
     Ok(filter)
-}
-
-/// The `limit` of a page; the usual one when it is empty.
-pub(super) fn page_limit(value: &str) -> Result<u32, Problem> {
-    if value.is_empty() {
-        return Ok(PAGE);
-    }
-    let limit = value
-        .parse()
-        .ok()
-        .filter(|n| (1..=LONGEST_PAGE).contains(n));
-    limit.ok_or_else(|| unusable("limit", "1 to 500"))
 }
 
 pub(in crate::http) fn lane(name: &str) -> Result<Lane, Problem> {

@@ -4,18 +4,17 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
-use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::policy::{Policy, PolicyError};
-use crate::http::error::{self, upload_timeout};
+use crate::http::error;
 use crate::http::problem::Problem;
 use crate::http::routes::jobs::lane;
-use crate::http::routes::options::{unknown, unusable};
+use crate::http::routes::options::{day, unknown, unusable};
 use crate::http::state::AppState;
+use crate::http::upload;
 use crate::pipeline::simulation::{Simulated, Simulation, SimulationError};
 use crate::store::reports::Span;
 
@@ -104,7 +103,7 @@ pub(in crate::http) async fn simulate(
         return Err(error::simulating());
     };
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let text = body(&state, request).await?;
+    let text = upload::small(&state, request, LONGEST).await?;
     let is_candidate = !text.trim_ascii().is_empty();
     let policy = if is_candidate {
         let policy = candidate(&name, &text)?;
@@ -119,17 +118,6 @@ pub(in crate::http) async fn simulate(
     let wanted = read(&query, Arc::clone(&policy))?;
     let found = wanted.run(desk.store()).await?;
     Ok(Json(answer(&policy, is_candidate, &found)))
-}
-
-async fn body(state: &AppState, request: Request) -> Result<Vec<u8>, Problem> {
-    let timeout = state.upload_timeout();
-    let body = tokio::time::timeout(timeout, to_bytes(request.into_body(), LONGEST))
-        .await
-        .map_err(|_| upload_timeout(timeout.as_secs_f64()))?;
-    let body = body.map_err(|_| {
-        Problem::bad_request("The body broke off or has more than 1 MiB.").with("allowed", LONGEST)
-    })?;
-    Ok(body.to_vec())
 }
 
 fn candidate(name: &str, text: &[u8]) -> Result<Policy, Problem> {
@@ -166,10 +154,7 @@ fn read(query: &str, policy: Arc<Policy>) -> Result<Simulation, Problem> {
         examples: EXAMPLES,
     };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        let date = || -> Result<Date, Problem> {
-            let expected = "a date such as 2026-11-24";
-            value.parse().map_err(|_| unusable(&key, expected))
-        };
+        let date = || day(&key, &value);
         match &*key {
             "from" => wanted.span.from_ms = Span::of_days(Some(date()?), None).from_ms,
             "to" => wanted.span.until_ms = Span::of_days(None, Some(date()?)).until_ms,
