@@ -37,7 +37,7 @@ pub(super) struct Answer {
 
 /// The folder, and what all entries of one run have in common.
 #[derive(Debug)]
-pub(crate) struct Cache {
+pub(super) struct Cache {
     folder: PathBuf,
     terms: String,
 }
@@ -58,7 +58,7 @@ struct Terms<'a> {
 
 impl Cache {
     /// Makes `folder`; the receipt of this run's terms is part of every entry's name.
-    pub(crate) fn open(
+    pub(super) fn open(
         folder: PathBuf,
         config: &Config,
         models: &[String],
@@ -89,13 +89,13 @@ impl Cache {
     }
 
     /// What came of the file with this content; nothing too where the entry can't be read.
-    pub(crate) fn find<T: DeserializeOwned>(&self, content: &str) -> Option<T> {
+    pub(super) fn find<T: DeserializeOwned>(&self, content: &str) -> Option<T> {
         let bytes = fs::read(self.path(content)).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
     /// Keeps an entry; whole or not at all.
-    pub(crate) fn keep<T: Serialize>(
+    pub(super) fn keep<T: Serialize>(
         &self,
         content: &str,
         entry: &T,

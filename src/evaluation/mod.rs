@@ -1,6 +1,7 @@
 //! How good models are on labelled videos: scores of the [`pipeline`](crate::pipeline), or of other
 //! tools, in; metrics, tables and a page out. `docs/evaluation.md` has definitions and file formats.
 
+mod asking;
 mod cache;
 mod document;
 mod drift;
@@ -11,13 +12,12 @@ mod page;
 mod scoring;
 mod table;
 
-pub(crate) use cache::Cache;
+pub(crate) use asking::Asking;
 pub use document::{Document, Programs, SCHEMA, document};
 pub use drift::reference;
 pub use error::EvaluationError;
 pub use manifest::{Manifest, Video};
 pub use outcome::{Column, Outcome, Provenance, Results};
 pub use page::page;
-pub(crate) use scoring::is_of_the_file;
 pub use scoring::{Scoring, score};
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};

@@ -1,19 +1,16 @@
 //! What a backbone or a model makes of labelled videos, by the pipeline that serves, and kept by
 //! content hash.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::error::FitError;
 use crate::config::Config;
-use crate::domain::lanes::Lane;
 use crate::domain::sampling::Strategy;
 use crate::domain::score::Probability;
-use crate::evaluation::{Cache, Manifest, is_of_the_file};
-use crate::inference::registry::Selection;
-use crate::pipeline::{AnalyzeError, Options, Pipeline, Request};
+use crate::evaluation::{Asking, Manifest};
+use crate::pipeline::{AnalyzeError, Options, Permit, Pipeline, Request};
 use crate::store::Upload;
 
 /// Videos, and how they are looked at.
@@ -99,63 +96,37 @@ impl Gathered {
 /// Asks for `wanted` of every video; `done` is called after each. Answers that are kept already cost
 /// a hash of the file; where all are, no model is loaded. A video that fails is an answer too.
 pub fn gather(
-    mut footage: Footage<'_>,
+    footage: Footage<'_>,
     wanted: Wanted,
     done: &(dyn Fn() + Sync),
 ) -> Result<Gathered, FitError> {
-    let models = [footage.model.to_owned()];
     let kind = match wanted {
         Wanted::Embedding => "embeddings",
         Wanted::LogOdds => "log-odds",
     };
-    let cache = Cache::open(
-        footage.cache.join(kind),
-        &footage.config,
-        &models,
-        footage.frames,
-        footage.sampling,
-    )?;
-    // Every file is admitted by this loop itself, and asked for once.
-    footage.config.analysis.queue = footage.manifest.videos.len();
-    footage.config.analysis.recall.max_bytes = 0;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|source| FitError::File {
-        path: PathBuf::from("threads"),
-        source,
-    })?;
-    let run = Run {
-        limit: footage.config.data.max_upload_bytes,
-        at_once: footage.config.analysis.concurrency().max(1),
-        wanted,
-        cache: &cache,
+    let asking = Asking {
+        options: options(&footage),
+        config: footage.config,
+        cache: &footage.cache.join(kind),
+        done,
     };
-    let videos = footage.manifest.videos.iter();
-    let files: Vec<PathBuf> = videos.map(|v| footage.manifest.locate(v)).collect();
-    let mut found: Vec<Found> = files.iter().map(|path| run.recall(path)).collect();
-    found
-        .iter()
-        .filter(|f| f.answer.is_some())
-        .for_each(|_| done());
-    if found.iter().any(|video| video.answer.is_none()) {
-        let pipeline = Pipeline::start(&footage.config, Selection::Named(&models))?;
-        let request = pipeline.request(&options(&footage, &models), Lane::Backfill)?;
-        runtime.block_on(run.ask(&files, &mut found, (&pipeline, &request), done))?;
-    }
+    let ask = async |pipeline: &Pipeline, request: &Request, upload, permit| {
+        one(wanted, (pipeline, request), upload, permit).await
+    };
+    let found = asking.each::<_, FitError>(footage.manifest, &ask, failed)?;
     let mut hasher = blake3::Hasher::new();
-    for video in &found {
-        hasher.update(video.content.as_deref().unwrap_or("-").as_bytes());
+    for (content, _) in &found {
+        hasher.update(content.as_deref().unwrap_or("-").as_bytes());
     }
     Ok(Gathered {
-        answers: found.into_iter().filter_map(|video| video.answer).collect(),
+        answers: found.into_iter().filter_map(|(_, answer)| answer).collect(),
         blake3: hasher.finalize().to_hex().to_string(),
     })
 }
 
-fn options(footage: &Footage<'_>, models: &[String]) -> Options {
+fn options(footage: &Footage<'_>) -> Options {
     Options {
-        models: models.to_vec(),
+        models: vec![footage.model.to_owned()],
         policy: None,
         frames: footage.frames,
         sampling: footage.sampling,
@@ -166,90 +137,34 @@ fn options(footage: &Footage<'_>, models: &[String]) -> Options {
     }
 }
 
-/// Content hash and answer of one file, as far as they are known.
-struct Found {
-    content: Option<String>,
-    answer: Option<Answer>,
+fn failed(error: &AnalyzeError) -> Answer {
+    Answer::Failed {
+        code: error.kind().code().to_owned(),
+        detail: error.to_string(),
+    }
 }
 
-struct Run<'a> {
-    limit: u64,
-    at_once: usize,
+async fn one(
     wanted: Wanted,
-    cache: &'a Cache,
-}
-
-impl Run<'_> {
-    /// What is kept of a file.
-    fn recall(&self, path: &Path) -> Found {
-        let content = Upload::from_path(path, self.limit).ok();
-        let content = content.map(|upload| upload.blake3);
-        Found {
-            answer: content.as_ref().and_then(|hash| self.cache.find(hash)),
-            content,
+    (pipeline, request): (&Pipeline, &Request),
+    upload: Upload,
+    permit: Permit,
+) -> Result<Answer, AnalyzeError> {
+    let values = match wanted {
+        Wanted::Embedding => mean(&pipeline.embed(upload, request, permit).await?),
+        Wanted::LogOdds => {
+            let report = pipeline.analyze(upload, request, permit).await?;
+            let raw = report.models.first().and_then(|model| model.raw_score);
+            raw.map(Probability::logit).map(|logit| vec![logit.get()])
         }
-    }
-
-    /// Asks for the rest, and keeps what a second try would not change.
-    async fn ask(
-        &self,
-        files: &[PathBuf],
-        found: &mut [Found],
-        (pipeline, request): (&Pipeline, &Request),
-        done: &(dyn Fn() + Sync),
-    ) -> Result<(), FitError> {
-        let rest = files.iter().zip(found.iter_mut());
-        let rest = rest.filter(|(_, video)| video.answer.is_none());
-        let one = |(path, slot): (&PathBuf, _)| {
-            let path = path.clone();
-            async move { (slot, self.one(path, pipeline, request).await) }
-        };
-        let mut answers = stream::iter(rest.map(one)).buffer_unordered(self.at_once);
-        while let Some((slot, result)) = answers.next().await {
-            let slot: &mut Found = slot;
-            let lasting = result.as_ref().err().is_none_or(is_of_the_file);
-            let answer = match result {
-                Ok(answer) => answer,
-                Err(error) => Answer::Failed {
-                    code: error.kind().code().to_owned(),
-                    detail: error.to_string(),
-                },
-            };
-            if let Some(content) = slot.content.as_ref().filter(|_| lasting) {
-                self.cache.keep(content, &answer)?;
-            }
-            slot.answer = Some(answer);
-            done();
-        }
-        Ok(())
-    }
-
-    async fn one(
-        &self,
-        path: PathBuf,
-        pipeline: &Pipeline,
-        request: &Request,
-    ) -> Result<Answer, AnalyzeError> {
-        let limit = self.limit;
-        let ticket = pipeline.admission().enter(request.lane())?;
-        let upload = tokio::task::spawn_blocking(move || Upload::from_path(&path, limit)).await??;
-        let permit = pipeline.admission().work(ticket).await?;
-        let values = match self.wanted {
-            Wanted::Embedding => mean(&pipeline.embed(upload, request, permit).await?),
-            Wanted::LogOdds => {
-                let report = pipeline.analyze(upload, request, permit).await?;
-                let raw = report.models.first().and_then(|model| model.raw_score);
-                raw.map(Probability::logit).map(|logit| vec![logit.get()])
-            }
-        };
-        Ok(match values {
-            Some(values) => Answer::Numbers { values },
-            None => Answer::Failed {
-                code: "inconclusive".to_owned(),
-                detail: "too few frames could be scored".to_owned(),
-            },
-        })
-    }
+    };
+    Ok(match values {
+        Some(values) => Answer::Numbers { values },
+        None => Answer::Failed {
+            code: "inconclusive".to_owned(),
+            detail: "too few frames could be scored".to_owned(),
+        },
+    })
 }
 
 /// The mean of the embeddings, each brought to length 1; `None` where one can't be, or of none.
