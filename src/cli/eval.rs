@@ -12,9 +12,11 @@ use super::progress;
 use super::{Misuse, Outcome};
 use crate::config::Config;
 use crate::domain::metrics::{Metric, Rules};
+use crate::domain::perturbation::{self, Perturbation};
 use crate::evaluation::{
-    Document, Manifest, Programs, Results, Scoring, document, page, read_scores, reference, score,
-    write_frames, write_scores,
+    Document, Manifest, Programs, Results, Robustness, Scoring, Sweep, add_robustness, document,
+    page, read_scores, reference, score, score_perturbed, write_frames, write_robustness,
+    write_scores,
 };
 
 /// Scores, or reads scores, and writes what they are worth.
@@ -29,32 +31,63 @@ pub(super) fn run(
         seed: args.seed,
         ..Rules::default()
     };
-    let (results, table, programs) = match &args.from {
+    let sweep = sweep(args)?;
+    let (results, table, programs, robustness) = match &args.from {
         Some(path) => {
             let (results, table) = read_scores(path)?;
-            (results, table, None)
+            (results, table, None, None)
         }
-        None => from_models(config, args)?,
+        None => from_models(config, args, sweep.as_deref())?,
     };
-    let document = document(&results, table, programs, &rules);
+    let mut document = document(&results, table, programs, &rules);
+    if let Some(robustness) = &robustness {
+        add_robustness(&mut document, robustness);
+    }
     match &args.out {
         Some(folder) => {
             write(folder, &results, &document, args.from.is_none())?;
+            if let Some(robustness) = &robustness {
+                let mut rows = Vec::new();
+                write_robustness(robustness, &mut rows)?;
+                replace(&folder.join("robustness.csv"), &rows)?;
+            }
             writeln!(out, "{}", summary(&document).trim_fmt())?;
         }
         None => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,
     }
-    Ok(if document.failures.is_empty() {
+    let swept = document.robustness.as_ref();
+    let all_made = swept.is_none_or(|facts| facts.failures.is_empty());
+    Ok(if document.failures.is_empty() && all_made {
         Outcome::Done
     } else {
         Outcome::SomeFailed
     })
 }
 
+/// What `--perturb` names; `None` without it.
+fn sweep(args: &EvalArgs) -> Result<Option<Vec<Perturbation>>, Misuse> {
+    if args.perturb.is_empty() {
+        return Ok(None);
+    }
+    if !(args.perturb_seconds > 0.0 && args.perturb_seconds <= 600.0) {
+        let got = args.perturb_seconds;
+        return Err(Misuse(format!(
+            "--perturb-seconds must be more than 0 and at most 600, not {got}"
+        )));
+    }
+    perturbation::parse(&args.perturb.join(","))
+        .map(Some)
+        .map_err(|error| Misuse(format!("--perturb: {error}")))
+}
+
+/// Scores, the table's hash, what made the scores, and the sweep where one was asked for.
+type Scored = (Results, String, Option<Programs>, Option<Robustness>);
+
 fn from_models(
     config: Config,
     args: &EvalArgs,
-) -> anyhow::Result<(Results, String, Option<Programs>)> {
+    sweep: Option<&[Perturbation]>,
+) -> anyhow::Result<Scored> {
     let (Some(path), Some(folder)) = (&args.manifest, &args.out) else {
         return Err(Misuse("MANIFEST.csv needs --out DIR; or give --from FILE".to_owned()).into());
     };
@@ -66,16 +99,39 @@ fn from_models(
     let mut seen = std::collections::HashSet::new();
     models.retain(|model| seen.insert(model.clone()));
     let bar = progress::bar(manifest.videos.len(), "videos");
-    let scoring = Scoring {
+    let cache = folder.join("cache");
+    let scoring = |config| Scoring {
         config,
         models: &models,
         frames: args.frames,
         sampling: args.sampling,
-        cache: &folder.join("cache"),
+        cache: &cache,
     };
-    let (results, programs) = score(&manifest, scoring, &|| bar.inc(1))?;
+    let (results, programs) = score(&manifest, scoring(config.clone()), &|| bar.inc(1))?;
     bar.finish_and_clear();
-    Ok((results, manifest.blake3, programs))
+    let robustness = match sweep {
+        Some(perturbations) => Some(perturbed(&manifest, scoring(config), args, perturbations)?),
+        None => None,
+    };
+    Ok((results, manifest.blake3, programs, robustness))
+}
+
+fn perturbed(
+    manifest: &Manifest,
+    scoring: Scoring<'_>,
+    args: &EvalArgs,
+    perturbations: &[Perturbation],
+) -> anyhow::Result<Robustness> {
+    // The unchanged stretch is one more.
+    let number = manifest.videos.len() * (perturbations.len() + 1);
+    let bar = progress::bar(number, "perturbed videos");
+    let sweep = Sweep {
+        perturbations,
+        seconds: args.perturb_seconds,
+    };
+    let robustness = score_perturbed(manifest, scoring, sweep, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(robustness)
 }
 
 /// The scores are written where this run made them; else they are the caller's own.

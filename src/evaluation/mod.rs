@@ -9,6 +9,7 @@ mod error;
 mod manifest;
 mod outcome;
 mod page;
+mod perturb;
 mod scoring;
 mod table;
 
@@ -19,5 +20,8 @@ pub use error::EvaluationError;
 pub use manifest::{Manifest, Video};
 pub use outcome::{Column, Outcome, Provenance, Results};
 pub use page::page;
+pub use perturb::{
+    ROBUSTNESS, Robustness, Sweep, add_robustness, score_perturbed, write_robustness,
+};
 pub use scoring::{Scoring, score};
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};

@@ -2,6 +2,7 @@
 
 mod figures;
 mod plot;
+mod robustness;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -67,6 +68,7 @@ pub fn page(document: &Document, results: &Results) -> Result<String, Evaluation
                 div.plots { @for plot in &plots { (plot) } }
                 @for model in &models { (model) }
                 (failures(document))
+                (robustness::failures(document))
             }
         }
     };
@@ -193,6 +195,7 @@ fn model(
     if let Some(figure) = figures::slices(metrics, number) {
         plots.push(shown("By method and source", &figure)?);
     }
+    let robustness = robustness::section(metrics, number, document)?;
     let mut errors = Vec::new();
     for (video, outcome) in worst(results, column, document.rules.threshold) {
         let plot = match outcome.frames() {
@@ -207,6 +210,7 @@ fn model(
             p { "Version " (by.version) ", " (by.status) ", on " (by.provider) ". Bundle " code { (by.sha256) } }
         }
         div.plots { @for plot in &plots { (plot) } }
+        (robustness)
         @if !errors.is_empty() {
             h3 { "Worst errors" }
             div.plots {

@@ -3,4 +3,4 @@
 mod command;
 mod drift;
 mod metrics;
-mod page;
+pub(crate) mod page;

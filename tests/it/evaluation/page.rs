@@ -8,7 +8,7 @@ use super::command::scores;
 use crate::cli::Shell;
 
 /// Debian's Chromium, or what the variable names.
-fn browser() -> Option<PathBuf> {
+pub(crate) fn browser() -> Option<PathBuf> {
     let named = std::env::var_os("JAGA_TEST_BROWSER").map(PathBuf::from);
     let known = || Some(PathBuf::from("/usr/bin/chromium")).filter(|path| path.exists());
     let found = named.or_else(known);
@@ -20,7 +20,7 @@ fn browser() -> Option<PathBuf> {
 }
 
 /// Runs the browser on `page` with `more` arguments; what it prints.
-fn browse(browser: &Path, page: &Path, more: &[&str]) -> String {
+pub(crate) fn browse(browser: &Path, page: &Path, more: &[&str]) -> String {
     let home = tempfile::tempdir().unwrap();
     let output = Command::new(browser)
         .args([
@@ -48,7 +48,7 @@ fn browse(browser: &Path, page: &Path, more: &[&str]) -> String {
 }
 
 /// Mean brightness, and how many pixels are far from it.
-fn look(picture: &Path) -> (f64, usize) {
+pub(crate) fn look(picture: &Path) -> (f64, usize) {
     let pixels = image::open(picture).unwrap().to_luma8();
     let values = || pixels.pixels().map(|pixel| f64::from(pixel.0[0]));
     let mean = values().sum::<f64>() / f64::from(pixels.width() * pixels.height());
