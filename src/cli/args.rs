@@ -461,6 +461,9 @@ pub struct FitArgs {
     /// Folds, of whole groups.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=20))]
     pub folds: u32,
+    /// How often the groups are put into other folds; the figures are means.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub repeats: u32,
     /// Seed of folds and intervals.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
