@@ -29,7 +29,7 @@ mod views;
 mod windows;
 
 pub use admission::{Admission, Permit};
-pub use analyze::Pipeline;
+pub use analyze::{Pipeline, caching};
 pub use error::{AnalyzeError, AnalyzeErrorKind};
 pub use recall::{RecallConfig, Recalled};
 pub use request::{Options, Request};

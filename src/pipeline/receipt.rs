@@ -35,6 +35,9 @@ struct ModelSettings<'a> {
     name: &'a str,
     sha256: &'a str,
     provider: &'a str,
+    /// Absent where nothing is set.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    options: &'a [(String, String)],
 }
 
 #[derive(Serialize)]
@@ -69,6 +72,7 @@ pub(super) fn receipt(
                 name: &model.info().name,
                 sha256: &model.info().sha256,
                 provider: model.info().provider.name(),
+                options: &model.info().placement.settings,
             })
             .collect(),
         finders: finders
@@ -76,6 +80,7 @@ pub(super) fn receipt(
                 name: &info.name,
                 sha256: &info.sha256,
                 provider: info.provider.name(),
+                options: &info.placement.settings,
             })
             .collect(),
         policy: PolicySettings {
