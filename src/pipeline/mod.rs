@@ -16,6 +16,7 @@ mod keeping;
 pub mod policies;
 mod recall;
 mod receipt;
+mod repeats;
 pub mod request;
 pub mod rescoring;
 mod sight;

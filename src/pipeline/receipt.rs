@@ -25,6 +25,10 @@ struct Settings<'a> {
     /// Absent where the request names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a Region>,
+    /// Absent where only identical frames share a score, as in receipts of before there was a
+    /// choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_within: Option<f64>,
     /// Absent where all planned frames are scored, as in receipts of before there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     adaptive: Option<bool>,
@@ -94,6 +98,7 @@ pub(super) fn receipt(
         media_limits,
         lane: request.lane,
         region: request.region.as_ref(),
+        same_within: Some(config.same_within).filter(|levels| *levels > 0.0),
         adaptive: request.adaptive.then_some(true),
     };
     let settings = serde_json::to_vec(&settings)?;
