@@ -642,6 +642,14 @@ pub struct EngineArgs {
     /// Inputs that may share a run, to try; 1 and what the bundle allows when absent.
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count)]
     pub batch: Vec<usize>,
+    /// Whether sessions keep the memory of a run, to try, such as `false,true`; as configured when
+    /// absent, and for the best of those the other way too.
+    #[arg(long, value_name = "BOOL,…", value_delimiter = ',', action = clap::ArgAction::Append)]
+    pub arena: Vec<bool>,
+    /// Sessions, threads, inputs and arena of the only point, measured in this process: how the
+    /// points of a grid get processes of their own.
+    #[arg(long, hide = true)]
+    pub point: Option<String>,
     /// Inputs that are scored with each.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub inputs: u32,
