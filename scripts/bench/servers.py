@@ -86,7 +86,7 @@ def rows(name, server, arguments):
     process, url = server
     load.send(url, arguments.clip, 2, 4)
     for clients in arguments.clients:
-        requests = max(arguments.least, clients * arguments.each)
+        requests = min(max(arguments.least, clients * arguments.each), max(arguments.most, clients))
         with Peak(process) as peak:
             seen = load.send(url, arguments.clip, clients, requests)
         print(f"| {clients} | {name} | {seen.per_second:.2f} | {seen.p50_ms:.0f} ms | {seen.p99_ms:.0f} ms "
@@ -104,6 +104,7 @@ def main():
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--each", type=int, default=2, help="requests of each client")
     parser.add_argument("--least", type=int, default=8, help="requests of one row at least")
+    parser.add_argument("--most", type=int, default=80, help="requests of one row at most")
     parser.add_argument("--only", choices=["jaga", *RIVALS], nargs="+", default=["jaga", *RIVALS])
     parser.add_argument("--settings", nargs="*", default=[], metavar="KEY=VALUE",
                         help="of jaga, such as MODELS__SESSIONS=1")

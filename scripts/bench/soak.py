@@ -26,6 +26,7 @@ from traffic import Traffic, keep_acting
 ROOT = Path(__file__).resolve().parents[2]
 # A file that a client would have to send for minutes is no part of this.
 LARGEST = 32 << 20
+WARM_UP_ACTS = 300
 ROLES = [("client", []), ("flagger", ["--organisation", "soak"]), ("admin", [])]
 
 
@@ -83,8 +84,9 @@ def soak(arguments):
         traffic = Traffic(server, clips.various(arguments.media), odd, f"frames={arguments.frames}")
         begin = time.monotonic()
         # What is opened once and kept, such as connections to the store, isn't counted as left behind.
-        load(server, traffic, min(60, 20 * arguments.minutes), arguments)
-        before = settle(server, begin)
+        while sum(traffic.counts.values()) < WARM_UP_ACTS and server.alive():
+            load(server, traffic, min(30, 20 * arguments.minutes), arguments)
+        before, held = settle(server, begin), vitals.inventory(server.process)
         with arguments.csv.open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(vitals.COLUMNS)
@@ -97,8 +99,12 @@ def soak(arguments):
         if not server.alive():
             return [f"the server ended: {server.log_tail()}"]
         after = settle(server, begin, before)
+        more = vitals.inventory(server.process) - held
         summarise(traffic, before, samples, after)
-        return vitals.faults(before, samples, after) + traffic.wrong[:20]
+        found = vitals.faults(before, samples, after)
+        if vitals.left_behind(before, after):
+            found += [f"{times} more: {what}" for what, times in more.items()]
+        return found + traffic.wrong[:20]
 
 
 def summarise(traffic, before, samples, after):

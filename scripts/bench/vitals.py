@@ -1,7 +1,10 @@
 """What a server takes of its machine, read from outside, and whether that grew."""
 
+import contextlib
 import os
+import re
 import statistics
+from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -90,6 +93,21 @@ def nameless(process, data):
                 yield os.stat(link).st_size
         except OSError:
             continue
+
+
+def inventory(process):
+    """Threads by name and descriptors by what they are, counted: tells what it is that there is more of."""
+    found = Counter()
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(OSError):
+            found["thread " + (task / "comm").read_text(encoding="utf-8").strip()] += 1
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found["descriptor of " + re.sub(r"\d+", "N", os.readlink(link))] += 1
+    for child in children_of(process):
+        status = fields_of(child)
+        found[f"child {status.get('Name')}, {status.get('State')}"] += 1
+    return found
 
 
 def growth(samples):
