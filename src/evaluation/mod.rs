@@ -11,6 +11,8 @@ mod outcome;
 mod page;
 mod scoring;
 mod table;
+mod thumbnails;
+mod worst;
 
 pub(crate) use asking::Asking;
 pub use document::{Document, Programs, SCHEMA, document};
@@ -21,3 +23,4 @@ pub use outcome::{Column, Outcome, Provenance, Results};
 pub use page::page;
 pub use scoring::{Scoring, score};
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};
+pub use thumbnails::{Looking, Thumbnail, Thumbnails, thumbnails};

@@ -4,3 +4,4 @@ mod command;
 mod drift;
 mod metrics;
 mod page;
+mod thumbnails;
