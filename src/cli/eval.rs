@@ -13,8 +13,8 @@ use super::{Misuse, Outcome};
 use crate::config::Config;
 use crate::domain::metrics::{Metric, Rules};
 use crate::evaluation::{
-    Document, Looking, Manifest, Programs, Results, Scoring, Thumbnails, document, page,
-    read_scores, reference, score, thumbnails, write_frames, write_scores,
+    Document, Looking, Manifest, Programs, Results, Scoring, Thumbnails, document, frames_parquet,
+    page, read_scores, reference, score, scores_parquet, thumbnails, write_frames, write_scores,
 };
 
 /// Scores, or reads scores, and writes what they are worth.
@@ -130,6 +130,8 @@ fn write(
         write_frames(results, &mut frames)?;
         replace(&folder.join("scores.csv"), &videos)?;
         replace(&folder.join("frames.csv"), &frames)?;
+        replace(&folder.join("scores.parquet"), &scores_parquet(results)?)?;
+        replace(&folder.join("frames.parquet"), &frames_parquet(results)?)?;
         let reference = reference(results, &document.data.table_blake3);
         let mut json = serde_json::to_vec_pretty(&reference)?;
         json.push(b'\n');

@@ -3,18 +3,22 @@
 
 mod asking;
 mod cache;
+mod columnar;
 mod document;
 mod drift;
 mod error;
 mod manifest;
 mod outcome;
 mod page;
+mod rows;
 mod scoring;
+mod side_by_side;
 mod table;
 mod thumbnails;
 mod worst;
 
 pub(crate) use asking::Asking;
+pub use columnar::{frames_parquet, scores_parquet};
 pub use document::{Document, Programs, SCHEMA, document};
 pub use drift::reference;
 pub use error::EvaluationError;

@@ -1,5 +1,6 @@
 //! Evaluation of models: metrics beside scikit-learn's, the command, the page.
 
+mod columnar;
 mod command;
 mod drift;
 mod metrics;
