@@ -284,6 +284,9 @@ pub struct EvalArgs {
     /// How frames are chosen: `keyframe` or `uniform`.
     #[arg(long, value_name = "HOW")]
     pub sampling: Option<Strategy>,
+    /// Show no footage on the page: without it, report.html has small pictures of the worst errors.
+    #[arg(long)]
+    pub no_thumbnails: bool,
     /// Draws of the bootstrap.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub replicates: u32,
