@@ -14,14 +14,14 @@ use crate::config::Config;
 use crate::domain::metrics::{Metric, Rules};
 use crate::domain::perturbation::{self, Perturbation};
 use crate::evaluation::{
-    Document, Manifest, Programs, Results, Robustness, Scoring, Sweep, add_robustness, document,
-    page, read_scores, reference, score, score_perturbed, write_frames, write_robustness,
-    write_scores,
+    Document, Looking, Manifest, Programs, Results, Robustness, Scoring, Sweep, Thumbnails,
+    add_robustness, document, frames_parquet, page, read_scores, reference, score, score_perturbed,
+    scores_parquet, thumbnails, write_frames, write_robustness, write_scores,
 };
 
 /// Scores, or reads scores, and writes what they are worth.
 pub(super) fn run(
-    config: Config,
+    config: &Config,
     args: &EvalArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
@@ -32,11 +32,14 @@ pub(super) fn run(
         ..Rules::default()
     };
     let sweep = sweep(args)?;
-    let (results, table, programs, robustness) = match &args.from {
-        Some(path) => {
-            let (results, table) = read_scores(path)?;
-            (results, table, None, None)
-        }
+    let Scored {
+        results,
+        table,
+        programs,
+        thumbnails,
+        robustness,
+    } = match &args.from {
+        Some(path) => from_table(path)?,
         None => from_models(config, args, sweep.as_deref())?,
     };
     let mut document = document(&results, table, programs, &rules);
@@ -51,6 +54,8 @@ pub(super) fn run(
                 write_robustness(robustness, &mut rows)?;
                 replace(&folder.join("robustness.csv"), &rows)?;
             }
+            let page = page(&document, &results, &thumbnails)?;
+            replace(&folder.join("report.html"), page.as_bytes())?;
             writeln!(out, "{}", summary(&document).trim_fmt())?;
         }
         None => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,
@@ -80,11 +85,30 @@ fn sweep(args: &EvalArgs) -> Result<Option<Vec<Perturbation>>, Misuse> {
         .map_err(|error| Misuse(format!("--perturb: {error}")))
 }
 
-/// Scores, the table's hash, what made the scores, and the sweep where one was asked for.
-type Scored = (Results, String, Option<Programs>, Option<Robustness>);
+/// What is judged.
+struct Scored {
+    results: Results,
+    /// BLAKE3 of the table.
+    table: String,
+    programs: Option<Programs>,
+    thumbnails: Thumbnails,
+    /// Where a sweep was asked for.
+    robustness: Option<Robustness>,
+}
+
+fn from_table(path: &Path) -> anyhow::Result<Scored> {
+    let (results, table) = read_scores(path)?;
+    Ok(Scored {
+        results,
+        table,
+        programs: None,
+        thumbnails: Thumbnails::FROM_A_TABLE,
+        robustness: None,
+    })
+}
 
 fn from_models(
-    config: Config,
+    config: &Config,
     args: &EvalArgs,
     sweep: Option<&[Perturbation]>,
 ) -> anyhow::Result<Scored> {
@@ -100,20 +124,38 @@ fn from_models(
     models.retain(|model| seen.insert(model.clone()));
     let bar = progress::bar(manifest.videos.len(), "videos");
     let cache = folder.join("cache");
-    let scoring = |config| Scoring {
-        config,
+    let scoring = || Scoring {
+        config: config.clone(),
         models: &models,
         frames: args.frames,
         sampling: args.sampling,
         cache: &cache,
     };
-    let (results, programs) = score(&manifest, scoring(config.clone()), &|| bar.inc(1))?;
+    let (results, programs) = score(&manifest, scoring(), &|| bar.inc(1))?;
     bar.finish_and_clear();
+    let looking = Looking {
+        config,
+        manifest: &manifest,
+        frames: args.frames,
+        sampling: args.sampling,
+        cache: &cache,
+    };
+    let thumbnails = if args.no_thumbnails {
+        Thumbnails::UNWANTED
+    } else {
+        thumbnails(&results, args.threshold, &looking)?
+    };
     let robustness = match sweep {
-        Some(perturbations) => Some(perturbed(&manifest, scoring(config), args, perturbations)?),
+        Some(perturbations) => Some(perturbed(&manifest, scoring(), args, perturbations)?),
         None => None,
     };
-    Ok((results, manifest.blake3, programs, robustness))
+    Ok(Scored {
+        results,
+        table: manifest.blake3,
+        programs,
+        thumbnails,
+        robustness,
+    })
 }
 
 fn perturbed(
@@ -148,6 +190,8 @@ fn write(
         write_frames(results, &mut frames)?;
         replace(&folder.join("scores.csv"), &videos)?;
         replace(&folder.join("frames.csv"), &frames)?;
+        replace(&folder.join("scores.parquet"), &scores_parquet(results)?)?;
+        replace(&folder.join("frames.parquet"), &frames_parquet(results)?)?;
         let reference = reference(results, &document.data.table_blake3);
         let mut json = serde_json::to_vec_pretty(&reference)?;
         json.push(b'\n');
@@ -155,9 +199,7 @@ fn write(
     }
     let mut json = serde_json::to_vec_pretty(document)?;
     json.push(b'\n');
-    replace(&folder.join("metrics.json"), &json)?;
-    let page = page(document, results)?;
-    replace(&folder.join("report.html"), page.as_bytes())
+    replace(&folder.join("metrics.json"), &json)
 }
 
 /// Whole or not at all.

@@ -3,6 +3,7 @@
 
 mod asking;
 mod cache;
+mod columnar;
 mod document;
 mod drift;
 mod error;
@@ -10,10 +11,15 @@ mod manifest;
 mod outcome;
 mod page;
 mod perturb;
+mod rows;
 mod scoring;
+mod side_by_side;
 mod table;
+mod thumbnails;
+mod worst;
 
 pub(crate) use asking::Asking;
+pub use columnar::{frames_parquet, scores_parquet};
 pub use document::{Document, Programs, SCHEMA, document};
 pub use drift::reference;
 pub use error::EvaluationError;
@@ -25,3 +31,4 @@ pub use perturb::{
 };
 pub use scoring::{Scoring, score};
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};
+pub use thumbnails::{Looking, Thumbnail, Thumbnails, thumbnails};

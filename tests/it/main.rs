@@ -27,4 +27,5 @@ mod perturb;
 mod providers;
 mod python;
 mod random;
+mod runtimes;
 mod server;

@@ -196,8 +196,8 @@ fn outcome(entry: Option<&Entry>, model: usize) -> Outcome {
 /// The seed of a video's noise: another one for each video and perturbation, the same each time.
 fn seed(content: &str, variant: Option<Perturbation>) -> u64 {
     let hash = blake3::hash(format!("{content} {}", name(variant)).as_bytes());
-    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    let first = hash.as_bytes().first_chunk().copied();
+    u64::from_le_bytes(first.unwrap_or_default())
 }
 
 /// What is asked of the child.

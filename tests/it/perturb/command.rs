@@ -1,6 +1,7 @@
 //! `jaga eval --perturb`, from the table to the page.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -46,11 +47,8 @@ fn table(folder: &Path) -> PathBuf {
         let name = format!("c{place}.mp4");
         let clip = numbered("sweep", "mp4", 8 + place, "25", H264);
         fs::copy(clip, folder.join(&name)).unwrap();
-        rows.push_str(&format!(
-            "{name},{},s{}\n",
-            place % 2,
-            place / 2 * 2 + place % 2
-        ));
+        let source = place / 2 * 2 + place % 2;
+        writeln!(rows, "{name},{},s{source}", place % 2).unwrap();
     }
     let path = folder.join("m.csv");
     fs::write(&path, rows).unwrap();

@@ -21,7 +21,7 @@ pub(super) enum Retouch {
     Crop(f64),
     /// Standard deviation in pixels, for a shorter side of [`REFERENCE_PX`].
     Blur(f64),
-    Grain(Grain),
+    Grain(Box<Grain>),
     /// Quality.
     Jpeg(u8),
     Bars(Bars),
@@ -38,7 +38,9 @@ impl Retouch {
             (Kind::Letterbox, strength) => Self::Bars(Bars::of(strength)),
             (Kind::Crop, Strength::Number(percent)) => Self::Crop(percent / 100.0),
             (Kind::Blur, Strength::Number(sigma)) => Self::Blur(sigma),
-            (Kind::Noise, Strength::Number(sigma)) => Self::Grain(Grain::new(sigma, order.seed)),
+            (Kind::Noise, Strength::Number(sigma)) => {
+                Self::Grain(Box::new(Grain::new(sigma, order.seed)))
+            }
             (Kind::Jpeg, Strength::Number(quality)) => Self::Jpeg(whole(quality)),
             (Kind::Text, Strength::Number(percent)) => Self::Caption(Caption::new(percent / 100.0)),
             (Kind::Screen, Strength::Number(percent)) => Self::Screen(Screen::new(percent / 100.0)),
