@@ -38,6 +38,10 @@ pub(super) struct Encoder {
     scaler: Scaler,
     /// Second of the last frame.
     second: Option<i64>,
+    /// Time of the last frame, and ticks that it lasts as far as is known: as long as the one
+    /// before it.
+    last: Option<i64>,
+    lasts: i64,
     frames: u64,
 }
 
@@ -73,6 +77,9 @@ impl Encoder {
             // pictures were changed, so that a plan by key frames chooses the same ones.
             ("sc_threshold", "0"),
             ("forced-idr", "1"),
+            // Its assembly (x264 164) reads memory that nobody wrote, and the bytes then depend on
+            // what was there.
+            ("mbtree", "0"),
         ] {
             options.set(key, value);
         }
@@ -83,6 +90,8 @@ impl Encoder {
             inner,
             scaler: Scaler::new(Pixel::YUV420P, width, height),
             second: None,
+            last: None,
+            lasts: i64::from(TICKS_PER_SECOND / NOMINAL_FPS),
             frames: 0,
         })
     }
@@ -111,6 +120,10 @@ impl Encoder {
             picture::Type::I
         });
         self.second = second;
+        if let (Some(last), Some(now)) = (self.last, frame.pts()) {
+            self.lasts = now.saturating_sub(last).max(1);
+        }
+        self.last = frame.pts();
         self.frames += 1;
         self.inner
             .send_frame(&frame)
@@ -129,7 +142,11 @@ impl Encoder {
         loop {
             let mut packet = Packet::empty();
             match self.inner.receive_packet(&mut packet) {
-                Ok(()) => give(packet)?,
+                Ok(()) => {
+                    // Without it the last frame would last no time, and a player would drop it.
+                    packet.set_duration(self.lasts);
+                    give(packet)?;
+                }
                 Err(Error::Eof | Error::Other { errno: EAGAIN }) => return Ok(()),
                 Err(error) => return Err(fault("a picture can't be encoded", error)),
             }
@@ -168,7 +185,7 @@ mod tests {
         assert_eq!(of(1920, 1080, None), (1920, 1080));
         assert_eq!(of(1921, 1081, None), (1920, 1080));
         assert_eq!(of(1920, 1080, Some(720)), (1280, 720));
-        assert_eq!(of(1080, 1920, Some(480)), (480, 852));
+        assert_eq!(of(1080, 1920, Some(480)), (480, 854));
         assert_eq!(of(640, 360, Some(720)), (640, 360));
         assert_eq!(of(3, 9, Some(2)), (2, 6));
         assert!(sides(1, 100, None).is_err());
