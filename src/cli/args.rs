@@ -284,6 +284,9 @@ pub struct EvalArgs {
     /// How frames are chosen: `keyframe` or `uniform`.
     #[arg(long, value_name = "HOW")]
     pub sampling: Option<Strategy>,
+    /// Show no footage on the page: without it, report.html has small pictures of the worst errors.
+    #[arg(long)]
+    pub no_thumbnails: bool,
     /// Draws of the bootstrap.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub replicates: u32,
@@ -461,6 +464,9 @@ pub struct FitArgs {
     /// Folds, of whole groups.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=20))]
     pub folds: u32,
+    /// How often the groups are put into other folds; the figures are means.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub repeats: u32,
     /// Seed of folds and intervals.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

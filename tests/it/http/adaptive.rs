@@ -51,7 +51,7 @@ fn a_clear_case_stops_early_and_a_close_one_looks_at_all() {
         report["receipt"]["config_blake3"], all["receipt"]["config_blake3"],
         "it can move a score"
     );
-    // Between the model's own thresholds, and on both sides of the policy's 0.8236.
+    // Between the model's own thresholds, and on both sides of the policy's 0.818.
     let close = flicker("adaptive-close", 228, 242);
     let (_, all) = server.score("", &close);
     let (_, report) = server.score("?adaptive=true", &close);
