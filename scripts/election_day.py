@@ -18,7 +18,6 @@ import http.client
 import json
 import os
 import random
-import re
 import struct
 import subprocess
 import sys
@@ -29,6 +28,9 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "bench"))
+from server import ready_at  # noqa: E402
 
 ORGANISATIONS = ["election-commission", "fact-checkers", "civic-watch"]
 EVE, DAY, NEXT = "2027-02-13", "2027-02-14", "2027-02-15"
@@ -175,7 +177,7 @@ class Day:
             child = subprocess.Popen([self.arguments.jaga, "serve", "--listen", "127.0.0.1:0"],
                                      env=self.environment() | self.clock.environment(), stderr=errors)
         try:
-            address = listening(child, log)
+            address = "127.0.0.1", ready_at(child, log)
             self.flaggers = {name: Caller(address, key) for name, key in flaggers.items()}
             self.platform, self.reviewer = Caller(address, platform), Caller(address, reviewer)
             yield
@@ -231,20 +233,6 @@ class Day:
                 self.reviewer.ask("POST", f"/v1/reports/{report}/decision", body)
                 rulings.append(ruling)
         return rulings
-
-
-def listening(child, log):
-    """The address of a server once it takes work."""
-    while child.poll() is None:
-        found = re.search(r"127\.0\.0\.1:(\d+)", log.read_text(encoding="utf-8"))
-        if found:
-            connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
-            with contextlib.closing(connection), contextlib.suppress(ConnectionError):
-                connection.request("GET", "/readyz")
-                if connection.getresponse().status == 200:
-                    return "127.0.0.1", int(found[1])
-        time.sleep(0.1)
-    raise Failure(log.read_text(encoding="utf-8"))
 
 
 def until(look, is_over):

@@ -1,6 +1,11 @@
 """Clips for the benchmarks, made by ffmpeg: moving pattern and noise, so that bitrates are realistic."""
 
+import hashlib
+import pathlib
 import subprocess
+
+# On the disk that a server would use; /tmp may be memory.
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / ".jaga" / "bench"
 
 
 def make(path, seconds, size, seed, bitrate):
@@ -24,6 +29,34 @@ def one_long(folder):
 
 def twenty(folder):
     return [make(folder / f"10s-720p-{i:02}.mp4", 10, "1280x720", i, "3M") for i in range(20)]
+
+
+def small(folder):
+    """Clips of which decoding is next to nothing beside scoring."""
+    return [make(folder / f"2s-240p-{i:02}.mp4", 2, "320x240", i, "300k") for i in range(8)]
+
+
+def various(folder):
+    """Clips of several sizes and lengths."""
+    return [*small(folder)[:4], *twenty(folder)[:2],
+            make(folder / "3s-1080p.mp4", 3, "1920x1080", 3, "6M"),
+            make(folder / "2s-tall.mp4", 2, "480x854", 4, "1M")]
+
+
+def repeated(clip, seconds, path):
+    """A clip over and over, its packets copied: any length at no cost, and a real encode."""
+    if not path.exists():
+        part = path.with_suffix(".part.mp4")
+        command = ["ffmpeg", "-v", "error", "-y", "-stream_loop", "-1", "-i", clip, "-t", str(seconds)]
+        command += ["-c", "copy", "-movflags", "+faststart", part]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        part.rename(path)
+    return path
+
+
+def sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 SIZES = ["640x360", "1280x720", "480x854", "854x480", "1920x1080"]

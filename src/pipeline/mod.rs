@@ -17,6 +17,7 @@ mod keeping;
 pub mod policies;
 mod recall;
 mod receipt;
+mod repeats;
 pub mod request;
 pub mod rescoring;
 mod sight;
@@ -30,7 +31,7 @@ mod views;
 mod windows;
 
 pub use admission::{Admission, Permit};
-pub use analyze::Pipeline;
+pub use analyze::{Pipeline, caching};
 pub use error::{AnalyzeError, AnalyzeErrorKind};
 pub use footage::Footage;
 pub use recall::{RecallConfig, Recalled};
