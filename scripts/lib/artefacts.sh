@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # The ONNX Runtime library, the weights and the release build.
 
-# choose_runtime cpu|openvino: the set-up's runtime from here on.
+# choose_runtime cpu|openvino|gpu: the set-up's runtime from here on.
 choose_runtime() {
     RUNTIME="$1"
     RUNTIME_DIR="$JAGA_HOME/runtime/$1"
     local version=1.31.1
     RUNTIME_PROVIDERS=cpu
-    [[ $1 != openvino ]] || version=1.24.1 RUNTIME_PROVIDERS=openvino
+    case "$1" in
+    openvino) version=1.24.1 RUNTIME_PROVIDERS=openvino ;;
+    gpu) RUNTIME_PROVIDERS=cuda ;;
+    esac
     RUNTIME_LIBRARY="$RUNTIME_DIR/libonnxruntime.so.$version"
 }
 choose_runtime cpu
@@ -32,6 +35,7 @@ make_runtime() {
     runtime_is_fresh && return
     [[ $(uname -m) == x86_64 ]] || die "the pinned ONNX Runtime is for x86_64; this is $(uname -m)"
     make_venv venv setup
+    [[ $RUNTIME != gpu ]] || has_room 6 "the CUDA libraries"
     fetch runtime "$RUNTIME" --into "$RUNTIME_DIR"
     write_stamp "$JAGA_HOME/stamps/runtime-$RUNTIME" "$(runtime_fingerprint)"
 }

@@ -23,6 +23,13 @@ as_root() {
     fi
 }
 
+# has_room GB WHAT: stop where the disk under .jaga has less than that.
+has_room() {
+    local free
+    free="$(df --output=avail --block-size=1G "$JAGA_HOME" | tail -n 1)"
+    ((free >= $1)) || die "$2 need $1 GB in $JAGA_HOME while they are unpacked; $((free)) GB are free"
+}
+
 # fingerprint INPUT… -- OUTPUT…
 # The content of the inputs, and identity, size and change time of the outputs: cheap to compute,
 # different as soon as a pin moved or a result was replaced, cut short or removed.

@@ -68,6 +68,10 @@ export_environment() {
         # A server loads what holds its golden output there: docs/providers.md.
         export JAGA_MODELS__LOAD="${JAGA_MODELS__LOAD:-genai-clip,centerface}"
     fi
+    # The CUDA provider and cuDNN name the libraries that they load, not where those are.
+    if [[ $RUNTIME == gpu ]]; then
+        export LD_LIBRARY_PATH="$RUNTIME_DIR${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    fi
     export JAGA_RUNTIME__LIBRARY="${JAGA_RUNTIME__LIBRARY:-$RUNTIME_LIBRARY}"
     export JAGA_MODELS__WEIGHTS_DIR="${JAGA_MODELS__WEIGHTS_DIR:-$WEIGHTS_DIR}"
     export JAGA_MODELS__DIRS="${JAGA_MODELS__DIRS:-$JAGA_ROOT/models}"

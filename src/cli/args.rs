@@ -284,6 +284,9 @@ pub struct EvalArgs {
     /// How frames are chosen: `keyframe` or `uniform`.
     #[arg(long, value_name = "HOW")]
     pub sampling: Option<Strategy>,
+    /// Show no footage on the page: without it, report.html has small pictures of the worst errors.
+    #[arg(long)]
+    pub no_thumbnails: bool,
     /// Draws of the bootstrap.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub replicates: u32,
@@ -461,6 +464,9 @@ pub struct FitArgs {
     /// Folds, of whole groups.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=20))]
     pub folds: u32,
+    /// How often the groups are put into other folds; the figures are means.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub repeats: u32,
     /// Seed of folds and intervals.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
@@ -639,6 +645,14 @@ pub struct EngineArgs {
     /// Inputs that may share a run, to try; 1 and what the bundle allows when absent.
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count)]
     pub batch: Vec<usize>,
+    /// Whether sessions keep the memory of a run, to try, such as `false,true`; as configured when
+    /// absent, and for the best of those the other way too.
+    #[arg(long, value_name = "BOOL,…", value_delimiter = ',', action = clap::ArgAction::Append)]
+    pub arena: Vec<bool>,
+    /// Sessions, threads, inputs and arena of the only point, measured in this process: how the
+    /// points of a grid get processes of their own.
+    #[arg(long, hide = true)]
+    pub point: Option<String>,
     /// Inputs that are scored with each.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub inputs: u32,

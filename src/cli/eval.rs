@@ -13,13 +13,13 @@ use super::{Misuse, Outcome};
 use crate::config::Config;
 use crate::domain::metrics::{Metric, Rules};
 use crate::evaluation::{
-    Document, Manifest, Programs, Results, Scoring, document, page, read_scores, reference, score,
-    write_frames, write_scores,
+    Document, Looking, Manifest, Programs, Results, Scoring, Thumbnails, document, frames_parquet,
+    page, read_scores, reference, score, scores_parquet, thumbnails, write_frames, write_scores,
 };
 
 /// Scores, or reads scores, and writes what they are worth.
 pub(super) fn run(
-    config: Config,
+    config: &Config,
     args: &EvalArgs,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
@@ -29,17 +29,21 @@ pub(super) fn run(
         seed: args.seed,
         ..Rules::default()
     };
-    let (results, table, programs) = match &args.from {
-        Some(path) => {
-            let (results, table) = read_scores(path)?;
-            (results, table, None)
-        }
+    let Scored {
+        results,
+        table,
+        programs,
+        thumbnails,
+    } = match &args.from {
+        Some(path) => from_table(path)?,
         None => from_models(config, args)?,
     };
     let document = document(&results, table, programs, &rules);
     match &args.out {
         Some(folder) => {
             write(folder, &results, &document, args.from.is_none())?;
+            let page = page(&document, &results, &thumbnails)?;
+            replace(&folder.join("report.html"), page.as_bytes())?;
             writeln!(out, "{}", summary(&document).trim_fmt())?;
         }
         None => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,
@@ -51,10 +55,26 @@ pub(super) fn run(
     })
 }
 
-fn from_models(
-    config: Config,
-    args: &EvalArgs,
-) -> anyhow::Result<(Results, String, Option<Programs>)> {
+/// What is judged.
+struct Scored {
+    results: Results,
+    /// BLAKE3 of the table.
+    table: String,
+    programs: Option<Programs>,
+    thumbnails: Thumbnails,
+}
+
+fn from_table(path: &Path) -> anyhow::Result<Scored> {
+    let (results, table) = read_scores(path)?;
+    Ok(Scored {
+        results,
+        table,
+        programs: None,
+        thumbnails: Thumbnails::FROM_A_TABLE,
+    })
+}
+
+fn from_models(config: &Config, args: &EvalArgs) -> anyhow::Result<Scored> {
     let (Some(path), Some(folder)) = (&args.manifest, &args.out) else {
         return Err(Misuse("MANIFEST.csv needs --out DIR; or give --from FILE".to_owned()).into());
     };
@@ -66,16 +86,34 @@ fn from_models(
     let mut seen = std::collections::HashSet::new();
     models.retain(|model| seen.insert(model.clone()));
     let bar = progress::bar(manifest.videos.len(), "videos");
+    let cache = folder.join("cache");
     let scoring = Scoring {
-        config,
+        config: config.clone(),
         models: &models,
         frames: args.frames,
         sampling: args.sampling,
-        cache: &folder.join("cache"),
+        cache: &cache,
     };
     let (results, programs) = score(&manifest, scoring, &|| bar.inc(1))?;
     bar.finish_and_clear();
-    Ok((results, manifest.blake3, programs))
+    let looking = Looking {
+        config,
+        manifest: &manifest,
+        frames: args.frames,
+        sampling: args.sampling,
+        cache: &cache,
+    };
+    let thumbnails = if args.no_thumbnails {
+        Thumbnails::UNWANTED
+    } else {
+        thumbnails(&results, args.threshold, &looking)?
+    };
+    Ok(Scored {
+        results,
+        table: manifest.blake3,
+        programs,
+        thumbnails,
+    })
 }
 
 /// The scores are written where this run made them; else they are the caller's own.
@@ -92,6 +130,8 @@ fn write(
         write_frames(results, &mut frames)?;
         replace(&folder.join("scores.csv"), &videos)?;
         replace(&folder.join("frames.csv"), &frames)?;
+        replace(&folder.join("scores.parquet"), &scores_parquet(results)?)?;
+        replace(&folder.join("frames.parquet"), &frames_parquet(results)?)?;
         let reference = reference(results, &document.data.table_blake3);
         let mut json = serde_json::to_vec_pretty(&reference)?;
         json.push(b'\n');
@@ -99,9 +139,7 @@ fn write(
     }
     let mut json = serde_json::to_vec_pretty(document)?;
     json.push(b'\n');
-    replace(&folder.join("metrics.json"), &json)?;
-    let page = page(document, results)?;
-    replace(&folder.join("report.html"), page.as_bytes())
+    replace(&folder.join("metrics.json"), &json)
 }
 
 /// Whole or not at all.

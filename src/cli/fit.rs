@@ -96,6 +96,7 @@ fn plan(args: &FitArgs) -> Result<Plan, Misuse> {
     Ok(Plan {
         folds: args.folds as usize,
         seed: args.seed,
+        repeats: args.repeats as usize,
         balance: args.balance.into(),
         strengths,
         shares,

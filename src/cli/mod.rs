@@ -84,7 +84,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Policy(args) => policy::run(&args, out),
         Command::Doctor => doctor::run(&config, out),
         Command::Bench(args) => bench::run(&config, &args, out),
-        Command::Eval(args) => eval::run(config, &args, out),
+        Command::Eval(args) => eval::run(&config, &args, out),
         Command::Transparency(args) => transparency::run(&config, &args, out),
         Command::Audit(args) => audit::run(&config, &args, out),
         Command::Reviews(args) => reviews::run(&config, &args, out),

@@ -22,6 +22,7 @@ pub mod letterbox;
 mod luma;
 pub mod media;
 pub mod metrics;
+pub mod near;
 pub mod plan;
 pub mod policy;
 pub mod quality;

@@ -333,6 +333,9 @@ pub struct FrameReport {
     /// when this frame failed or was left out.
     #[schema(required)]
     pub score: Option<Probability>,
+    /// Time of the frame whose score this is, where it isn't its own: the two look the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_of_s: Option<f64>,
     /// Its faces, for a model that looks at faces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faces: Option<Vec<FaceReport>>,

@@ -65,7 +65,6 @@ impl Cache {
         frames: Option<u32>,
         sampling: Option<Strategy>,
     ) -> Result<Self, EvaluationError> {
-        fs::create_dir_all(&folder).map_err(at(&folder))?;
         let terms = Terms {
             program: env!("CARGO_PKG_VERSION"),
             analysis: &config.analysis,
@@ -77,7 +76,13 @@ impl Cache {
             frames,
             sampling,
         };
-        let hash = blake3::hash(&serde_json::to_vec(&terms)?).to_hex();
+        Self::under(folder, &terms)
+    }
+
+    /// Makes `folder`, for entries that depend on the file and on `terms`.
+    pub(super) fn under(folder: PathBuf, terms: &impl Serialize) -> Result<Self, EvaluationError> {
+        fs::create_dir_all(&folder).map_err(at(&folder))?;
+        let hash = blake3::hash(&serde_json::to_vec(terms)?).to_hex();
         Ok(Self {
             folder,
             terms: hash.chars().take(16).collect(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::manifest::Video;
 use super::outcome::{Column, Outcome, Provenance, Results};
+use super::side_by_side::{both, each};
 use crate::domain::metrics::{Absent, Metric, Rules, Sample, Sheet, blank, paired, sheet};
 
 /// The `schema` of every document.
@@ -211,14 +212,16 @@ type Answer<'a> = (&'a Video, &'a Outcome);
 
 fn model(results: &Results, column: &Column, rules: &Rules) -> ModelMetrics {
     let answers: Vec<Answer<'_>> = results.videos.iter().zip(&column.outcomes).collect();
-    let video = Level {
-        counts: counts(&answers),
-        metrics: metrics(&answers, rules),
-    };
+    let count = counts(&answers);
+    let few = count.real.min(count.synthetic) < rules.min_per_class;
+    let (frame, metrics) = both(|| frames(&answers, few, rules), || metrics(&answers, rules));
     ModelMetrics {
         provenance: column.provenance.clone(),
-        frame: frames(&answers, &video, rules),
-        video,
+        frame,
+        video: Level {
+            counts: count,
+            metrics,
+        },
         slices: BTreeMap::from([
             ("method", slices(&answers, |v| v.method.as_deref(), rules)),
             ("source", slices(&answers, |v| v.source.as_deref(), rules)),
@@ -258,9 +261,9 @@ fn metrics(answers: &[Answer<'_>], rules: &Rules) -> Sheet {
     sheet(&samples, &names, rules)
 }
 
-/// Frames of a video are drawn together with it. Too few videos are too few, however many frames
+/// Frames of a video are drawn together with it. Too `few` videos are too few, however many frames
 /// they have.
-fn frames(answers: &[Answer<'_>], video: &Level, rules: &Rules) -> Option<Level> {
+fn frames(answers: &[Answer<'_>], few: bool, rules: &Rules) -> Option<Level> {
     let (mut samples, mut names) = (Vec::new(), Vec::new());
     for (video, outcome) in answers {
         for (_, score) in outcome.frames() {
@@ -272,7 +275,6 @@ fn frames(answers: &[Answer<'_>], video: &Level, rules: &Rules) -> Option<Level>
         return None;
     }
     let synthetic = samples.iter().filter(|sample| sample.synthetic).count();
-    let few = video.counts.real.min(video.counts.synthetic) < rules.min_per_class;
     Some(Level {
         counts: Counts {
             total: samples.len(),
@@ -291,7 +293,11 @@ fn frames(answers: &[Answer<'_>], video: &Level, rules: &Rules) -> Option<Level>
     })
 }
 
-fn slices(answers: &[Answer<'_>], value: impl Fn(&Video) -> Option<&str>, rules: &Rules) -> Slices {
+fn slices(
+    answers: &[Answer<'_>],
+    value: impl Fn(&Video) -> Option<&str> + Sync,
+    rules: &Rules,
+) -> Slices {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for name in answers.iter().filter_map(|(video, _)| value(video)) {
         *sizes.entry(name).or_default() += 1;
@@ -300,17 +306,17 @@ fn slices(answers: &[Answer<'_>], value: impl Fn(&Video) -> Option<&str>, rules:
     largest.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
     let left_out = largest.len().saturating_sub(MAX_SLICES);
     largest.truncate(MAX_SLICES);
-    let slice = |(name, _): (&str, usize)| {
+    let slice = |(name, _): &(&str, usize)| {
         let of = answers
             .iter()
-            .filter(|(video, _)| value(video) == Some(name));
+            .filter(|(video, _)| value(video) == Some(*name));
         (
-            name.to_owned(),
+            (*name).to_owned(),
             slice(of.copied().collect(), answers, rules),
         )
     };
     Slices {
-        values: largest.into_iter().map(slice).collect(),
+        values: each(&largest, slice).into_iter().collect(),
         left_out,
     }
 }
@@ -335,13 +341,13 @@ fn slice<'a>(mut of: Vec<Answer<'a>>, all: &[Answer<'a>], rules: &Rules) -> Slic
 }
 
 fn comparisons(results: &Results, rules: &Rules) -> Vec<Comparison> {
-    let mut found = Vec::new();
-    for (place, a) in results.columns.iter().enumerate() {
-        for b in results.columns.iter().skip(place + 1) {
-            found.push(compare(results, a, b, rules));
-        }
-    }
-    found
+    let columns = results.columns.iter().enumerate();
+    let pairs = columns.flat_map(|(place, a)| {
+        let others = results.columns.iter().skip(place + 1);
+        others.map(move |b| (a, b))
+    });
+    let pairs: Vec<(&Column, &Column)> = pairs.collect();
+    each(&pairs, |(a, b)| compare(results, a, b, rules))
 }
 
 fn compare(results: &Results, a: &Column, b: &Column, rules: &Rules) -> Comparison {

@@ -3,16 +3,22 @@
 
 mod asking;
 mod cache;
+mod columnar;
 mod document;
 mod drift;
 mod error;
 mod manifest;
 mod outcome;
 mod page;
+mod rows;
 mod scoring;
+mod side_by_side;
 mod table;
+mod thumbnails;
+mod worst;
 
 pub(crate) use asking::Asking;
+pub use columnar::{frames_parquet, scores_parquet};
 pub use document::{Document, Programs, SCHEMA, document};
 pub use drift::reference;
 pub use error::EvaluationError;
@@ -21,3 +27,4 @@ pub use outcome::{Column, Outcome, Provenance, Results};
 pub use page::page;
 pub use scoring::{Scoring, score};
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};
+pub use thumbnails::{Looking, Thumbnail, Thumbnails, thumbnails};

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::error::EvaluationError;
 use super::manifest::{Rows, Video, read};
 use super::outcome::{Column, Outcome, Results};
+use super::rows;
 
 /// Columns of `scores.csv`. Only `path`, `label` and `score` have to be there when it is read.
 pub const SCORES: [&str; 10] = [
@@ -128,27 +129,19 @@ fn label(video: &Video) -> &'static str {
 pub fn write_scores(results: &Results, out: impl Write) -> Result<(), csv::Error> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(SCORES)?;
-    for column in &results.columns {
-        let videos = results.videos.iter().zip(&results.contents);
-        for ((video, content), outcome) in videos.zip(&column.outcomes) {
-            let (reason, failure) = match outcome {
-                Outcome::Scored { .. } => (None, None),
-                Outcome::Inconclusive { reason, .. } => (reason.as_deref(), None),
-                Outcome::Failed { code, detail } => (Some(detail.as_str()), Some(code.as_str())),
-            };
-            writer.write_record([
-                &video.path,
-                label(video),
-                video.source.as_deref().unwrap_or_default(),
-                video.method.as_deref().unwrap_or_default(),
-                &column.model,
-                &text(outcome.score()),
-                &text(outcome.coverage()),
-                reason.unwrap_or_default(),
-                failure.unwrap_or_default(),
-                content.as_deref().unwrap_or_default(),
-            ])?;
-        }
+    for row in rows::scores(results) {
+        writer.write_record([
+            &row.video.path,
+            label(row.video),
+            row.video.source.as_deref().unwrap_or_default(),
+            row.video.method.as_deref().unwrap_or_default(),
+            row.model,
+            &text(row.outcome.score()),
+            &text(row.outcome.coverage()),
+            row.reason().unwrap_or_default(),
+            row.failure().unwrap_or_default(),
+            row.content.unwrap_or_default(),
+        ])?;
     }
     writer.flush()?;
     Ok(())
@@ -158,20 +151,16 @@ pub fn write_scores(results: &Results, out: impl Write) -> Result<(), csv::Error
 pub fn write_frames(results: &Results, out: impl Write) -> Result<(), csv::Error> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(FRAMES)?;
-    for column in &results.columns {
-        for (video, outcome) in results.videos.iter().zip(&column.outcomes) {
-            for (time_s, score) in outcome.frames() {
-                writer.write_record([
-                    &video.path,
-                    label(video),
-                    video.source.as_deref().unwrap_or_default(),
-                    video.method.as_deref().unwrap_or_default(),
-                    &column.model,
-                    &time_s.to_string(),
-                    &score.to_string(),
-                ])?;
-            }
-        }
+    for row in rows::frames(results) {
+        writer.write_record([
+            &row.video.path,
+            label(row.video),
+            row.video.source.as_deref().unwrap_or_default(),
+            row.video.method.as_deref().unwrap_or_default(),
+            row.model,
+            &row.time_s.to_string(),
+            &row.score.to_string(),
+        ])?;
     }
     writer.flush()?;
     Ok(())

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::bundle::Recipe;
 use super::clips::Clips;
-use super::cross::{Choice, Fitted};
+use super::cross::{Choice, Fitted, Round};
 use super::figures::{Figures, Shares};
 use crate::domain::metrics::Metric;
 
@@ -44,9 +44,16 @@ fn measured(of: &Figures) -> String {
     let counts = of.clips;
     let mut text = format!(
         "Measured on {} synthetic and {} real clips ({} groups, {} of them with synthetic clips), \
-         every clip by a head that was fitted, chosen and calibrated without its group:\n\n\
+         every clip by a head that was fitted, chosen and calibrated without its group{}:\n\n\
          | figure | value | 95 % interval |\n| --- | --- | --- |\n",
-        counts.synthetic, counts.real, counts.groups, counts.synthetic_groups
+        counts.synthetic,
+        counts.real,
+        counts.groups,
+        counts.synthetic_groups,
+        match of.repeats {
+            0 | 1 => String::new(),
+            repeats => format!("; means of {repeats} ways to put the groups into folds"),
+        }
     );
     for (key, name) in ROWS {
         if let Some(metric) = of.metrics.get(key) {
@@ -125,8 +132,8 @@ fn cells(metric: &Metric) -> String {
 }
 
 fn verdicts(shares: Shares) -> String {
-    let cell = |part: usize| {
-        let percent = 100.0 * part as f64 / shares.clips.max(1) as f64;
+    let cell = |part: f64| {
+        let percent = 100.0 * part / shares.clips.max(1) as f64;
         format!("{part} ({percent:.1} %)")
     };
     [
@@ -142,17 +149,16 @@ fn verdicts(shares: Shares) -> String {
 fn failures(clips: &[&Clips], fitted: &Fitted) -> String {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for clips in clips.iter().take(1) {
-        let all = clips
-            .groups
-            .iter()
-            .zip(&clips.synthetic)
-            .zip(&fitted.unseen);
-        for ((group, class), score) in all {
+        for (clip, group) in clips.groups.iter().enumerate() {
+            let class = clips.synthetic[clip];
+            let missed = |round: &&Round| (round.unseen[clip] >= 0.5) != class;
             let (wrong, all) = counts.entry(group).or_default();
-            *wrong = wrong.saturating_add(usize::from((*score >= 0.5) != *class));
+            *wrong = wrong.saturating_add(fitted.rounds.iter().filter(missed).count());
             *all = all.saturating_add(1);
         }
     }
+    let rounds = fitted.rounds.len().max(1) as f64;
+    let mean = |wrong: usize| (10.0 * wrong as f64 / rounds).round() / 10.0;
     let share = |(wrong, all): (usize, usize)| wrong as f64 / all as f64;
     let mut worst: Vec<(&str, (usize, usize))> = counts.into_iter().collect();
     worst.retain(|(_, (wrong, all))| *all >= 3 && *wrong > 0);
@@ -161,7 +167,7 @@ fn failures(clips: &[&Clips], fitted: &Fitted) -> String {
     for (group, (wrong, all)) in worst.into_iter().take(WORST) {
         line(
             &mut text,
-            &format!("- {}: {wrong} of {all} clips", plain(group)),
+            &format!("- {}: {} of {all} clips", plain(group), mean(wrong)),
         );
     }
     text
@@ -187,18 +193,13 @@ fn training(recipe: &Recipe<'_>, clips: &[&Clips], fitted: &Fitted) -> String {
     line(
         &mut text,
         &format!(
-            "| folds | {}, whole groups, seed {} |",
-            recipe.plan.folds, recipe.plan.seed
+            "| folds | {}, whole groups, seed {}, {} times |",
+            recipe.plan.folds, recipe.plan.seed, recipe.plan.repeats
         ),
     );
-    let inner: Vec<String> = fitted
-        .inner
-        .iter()
-        .map(|s| named(recipe, s.choice))
-        .collect();
     line(
         &mut text,
-        &format!("| chosen inside of the folds | {} |", inner.join("; ")),
+        &format!("| chosen inside of the folds | {} |", inner(recipe, fitted)),
     );
     line(
         &mut text,
@@ -209,6 +210,20 @@ fn training(recipe: &Recipe<'_>, clips: &[&Clips], fitted: &Fitted) -> String {
         let _ = writeln!(text, "| {} | {loss:.4} |", named(recipe, *choice));
     }
     text
+}
+
+/// The choices of all folds of all rounds, the most frequent first.
+fn inner(recipe: &Recipe<'_>, fitted: &Fitted) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for settled in fitted.rounds.iter().flat_map(|round| &round.inner) {
+        let count = counts.entry(named(recipe, settled.choice)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let counts = counts.iter();
+    let texts: Vec<String> = counts.map(|(name, n)| format!("{name} ({n} ×)")).collect();
+    texts.join("; ")
 }
 
 fn named(recipe: &Recipe<'_>, choice: Choice) -> String {

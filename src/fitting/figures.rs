@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::clips::Clips;
-use super::cross::Fitted;
+use super::cross::{Fitted, Round};
 use super::limits::{Limits, rounded};
 use crate::domain::calibration::Calibration;
 use crate::domain::metrics::bootstrap::{Clusters, quantile};
@@ -19,6 +19,8 @@ const REPLICATES: usize = 2000;
 pub struct Figures {
     /// What was measured on.
     pub clips: Counts,
+    /// How often the groups were put into folds; all below are means of as many figures.
+    pub repeats: usize,
     /// By name, with 95 % intervals by drawing groups.
     pub metrics: BTreeMap<&'static str, Metric>,
     /// Each group with synthetic clips, against all real clips; largest first.
@@ -61,45 +63,62 @@ pub struct Family {
     pub roc_auc: Option<f64>,
 }
 
-/// How many clips of a class get each verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+/// How many clips of a class get each verdict, the mean of the repeats with one digit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Shares {
     /// Of the class.
     pub clips: usize,
     /// At or above the upper limit.
-    pub substantial_evidence: usize,
+    pub substantial_evidence: f64,
     /// Between.
-    pub uncertain: usize,
+    pub uncertain: f64,
     /// Below the lower limit.
-    pub little_evidence: usize,
+    pub little_evidence: f64,
 }
 
 /// Judges `fitted` by what heads without a clip's fold say of it; `seed` is of the bootstrap. Metrics
-/// of order come from [`Fitted::unseen_order`], those of probability from [`Fitted::unseen`].
+/// of order come from [`Round::unseen_order`], those of probability from [`Round::unseen`].
 pub fn figures(clips: &Clips, fitted: &Fitted, seed: u64) -> Figures {
-    let mut verdicts = [Shares::default(); 2];
-    let mut unseen = [Shares::default(); 2];
-    for (clip, class) in clips.synthetic.iter().enumerate() {
-        let class = usize::from(*class);
-        verdicts[class].add(fitted.seen[clip], fitted.settled.limits);
-        if let Some(inner) = fitted.inner.get(fitted.fold[clip]) {
-            unseen[class].add(fitted.unseen[clip], inner.limits);
-        }
-    }
+    let limits = fitted.settled.limits;
     Figures {
         clips: counts(clips),
+        repeats: fitted.rounds.len(),
         metrics: metrics(clips, fitted, seed),
-        families: families(clips, &fitted.unseen_order),
+        families: families(clips, &fitted.rounds),
         calibration: fitted.settled.calibration.clone(),
-        thresholds: fitted.settled.limits,
-        verdicts,
-        verdicts_unseen: unseen,
+        thresholds: limits,
+        verdicts: verdicts(clips, &fitted.rounds, |round, clip| {
+            (round.seen[clip], Some(limits))
+        }),
+        verdicts_unseen: verdicts(clips, &fitted.rounds, |round, clip| {
+            let inner = round.inner.get(round.fold[clip]);
+            (round.unseen[clip], inner.map(|inner| inner.limits))
+        }),
     }
+}
+
+/// Of real and of synthetic clips, by score and limits of a clip in a round.
+fn verdicts(
+    clips: &Clips,
+    rounds: &[Round],
+    of: impl Fn(&Round, usize) -> (f64, Option<Limits>),
+) -> [Shares; 2] {
+    let mut shares = [false, true].map(|class| Shares {
+        clips: clips.synthetic.iter().filter(|own| **own == class).count(),
+        ..Shares::default()
+    });
+    for round in rounds {
+        for (clip, class) in clips.synthetic.iter().enumerate() {
+            if let (score, Some(limits)) = of(round, clip) {
+                shares[usize::from(*class)].add(score, limits);
+            }
+        }
+    }
+    shares.map(|all| all.mean(rounds.len()))
 }
 
 impl Shares {
     fn add(&mut self, score: f64, limits: Limits) {
-        self.clips = self.clips.saturating_add(1);
         let own = if score >= limits.substantial_evidence {
             &mut self.substantial_evidence
         } else if score >= limits.little_evidence {
@@ -107,7 +126,17 @@ impl Shares {
         } else {
             &mut self.little_evidence
         };
-        *own = own.saturating_add(1);
+        *own += 1.0;
+    }
+
+    fn mean(self, rounds: usize) -> Self {
+        let mean = |sum: f64| (10.0 * sum / rounds.max(1) as f64).round() / 10.0;
+        Self {
+            clips: self.clips,
+            substantial_evidence: mean(self.substantial_evidence),
+            uncertain: mean(self.uncertain),
+            little_evidence: mean(self.little_evidence),
+        }
     }
 }
 
@@ -132,9 +161,9 @@ fn counts(clips: &Clips) -> Counts {
     }
 }
 
-/// One clip, for every metric.
+/// One clip in one round, for every metric.
 struct Case {
-    group: String,
+    clip: usize,
     matched: bool,
     /// By log-odds.
     order: Sample,
@@ -154,20 +183,26 @@ const METRICS: [&str; 9] = [
     "ece",
 ];
 
-fn metrics(clips: &Clips, fitted: &Fitted, seed: u64) -> BTreeMap<&'static str, Metric> {
+/// A round's clips, those with the highest log-odds first.
+fn cases(clips: &Clips, round: &Round) -> Vec<Case> {
     let case = |clip: usize| Case {
-        group: clips.groups[clip].clone(),
+        clip,
         matched: clips.matched.as_ref().is_some_and(|all| all[clip]),
-        order: Sample::new(clips.synthetic[clip], fitted.unseen_order[clip]),
-        score: Sample::new(clips.synthetic[clip], fitted.unseen[clip]),
+        order: Sample::new(clips.synthetic[clip], round.unseen_order[clip]),
+        score: Sample::new(clips.synthetic[clip], round.unseen[clip]),
     };
-    let mut cases: Vec<Case> = (0..fitted.fold.len()).map(case).collect();
+    let mut cases: Vec<Case> = (0..round.fold.len()).map(case).collect();
     cases.sort_by(|a, b| b.order.score.total_cmp(&a.order.score));
-    let names = cases.iter();
-    let names = names.map(|case| (case.order.synthetic, case.group.as_str()));
-    let clusters = Clusters::of(names);
-    let found = values(&cases, None);
-    let drawn = clusters.replicate(REPLICATES, seed, |weights| values(&cases, Some(weights)));
+    cases
+}
+
+fn metrics(clips: &Clips, fitted: &Fitted, seed: u64) -> BTreeMap<&'static str, Metric> {
+    let rounds = fitted.rounds.iter();
+    let rounds: Vec<Vec<Case>> = rounds.map(|round| cases(clips, round)).collect();
+    let groups = clips.groups.iter().map(String::as_str);
+    let clusters = Clusters::of(clips.synthetic.iter().copied().zip(groups));
+    let found = means(&rounds, None);
+    let drawn = clusters.replicate(REPLICATES, seed, |weights| means(&rounds, Some(weights)));
     let metric = |(place, name): (usize, &&'static str)| {
         let mut spread: Vec<f64> = drawn.iter().filter_map(|values| values[place]).collect();
         let metric = Metric {
@@ -184,12 +219,24 @@ fn metrics(clips: &Clips, fitted: &Fitted, seed: u64) -> BTreeMap<&'static str, 
         .collect()
 }
 
-/// In the order of [`METRICS`]; `cases` have their highest log-odds first.
+/// Of all rounds, under the same weights of clips; `None` where one has none.
+fn means(rounds: &[Vec<Case>], weights: Option<&[f64]>) -> [Option<f64>; METRICS.len()] {
+    let all: Vec<_> = rounds.iter().map(|cases| values(cases, weights)).collect();
+    std::array::from_fn(|place| mean(all.iter().map(|values| values[place])))
+}
+
+fn mean(values: impl ExactSizeIterator<Item = Option<f64>>) -> Option<f64> {
+    let count = values.len().max(1) as f64;
+    let sum: Option<f64> = values.sum();
+    sum.map(|sum| sum / count)
+}
+
+/// In the order of [`METRICS`]; `cases` have their highest log-odds first, `weights` are by clip.
 fn values(cases: &[Case], weights: Option<&[f64]>) -> [Option<f64>; METRICS.len()] {
     let weighted = |only: fn(&Case) -> bool, of: fn(&Case) -> Sample| -> Vec<Sample> {
-        let kept = cases.iter().enumerate().filter(|(_, case)| only(case));
-        let kept = kept.map(|(place, case)| Sample {
-            weight: weights.map_or(1.0, |all| all[place]),
+        let kept = cases.iter().filter(|case| only(case));
+        let kept = kept.map(|case| Sample {
+            weight: weights.map_or(1.0, |all| all[case.clip]),
             ..of(case)
         });
         kept.collect()
@@ -222,27 +269,26 @@ fn balance(samples: &mut [Sample]) {
     }
 }
 
-fn families(clips: &Clips, scores: &[f64]) -> Vec<Family> {
-    let sample = |clip: usize| Sample::new(clips.synthetic[clip], scores[clip]);
-    let mut of: BTreeMap<&String, Vec<Sample>> = BTreeMap::new();
+fn families(clips: &Clips, rounds: &[Round]) -> Vec<Family> {
+    let mut of: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
     let mut real = Vec::new();
     for (clip, group) in clips.groups.iter().enumerate() {
         if clips.synthetic[clip] {
-            of.entry(group).or_default().push(sample(clip));
+            of.entry(group).or_default().push(clip);
         } else {
-            real.push(sample(clip));
+            real.push(clip);
         }
     }
-    let family = |(group, own): (&String, Vec<Sample>)| {
-        let count = own.len();
-        let mut samples = own;
-        samples.extend_from_slice(&real);
+    let auc = |own: &[usize], round: &Round| {
+        let sample = |clip: &usize| Sample::new(clips.synthetic[*clip], round.unseen_order[*clip]);
+        let mut samples: Vec<Sample> = own.iter().chain(&real).map(sample).collect();
         rank(&mut samples);
-        Family {
-            group: group.clone(),
-            clips: count,
-            roc_auc: Curve::of(&samples).roc_auc().map(rounded),
-        }
+        Curve::of(&samples).roc_auc()
+    };
+    let family = |(group, own): (&String, Vec<usize>)| Family {
+        group: group.clone(),
+        clips: own.len(),
+        roc_auc: mean(rounds.iter().map(|round| auc(&own, round))).map(rounded),
     };
     let mut families: Vec<Family> = of.into_iter().map(family).collect();
     families.sort_by_key(|family| std::cmp::Reverse(family.clips));

@@ -19,7 +19,7 @@ use super::preprocess::Preprocessor;
 use super::provider::Provider;
 use super::providers::{Nodes, Placement, Providers, Target, first_that_works};
 use super::readout::Readout;
-use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
+use super::session::{InputSlot, Prepared, Runtime, Session, SessionConfig};
 use super::tensor::Tensor;
 
 /// Scorers that can share a backbone; at least one.
@@ -302,11 +302,6 @@ fn warm_sessions(
     (info, target): (&BackboneInfo, &Target),
 ) -> Result<(Vec<HeadedSession>, Nodes), InferenceError> {
     let bundle = &family.first;
-    let weights = if info.sessions > 1 {
-        SharedWeights::read(bundle)?
-    } else {
-        SharedWeights::default()
-    };
     let shape: Vec<Option<usize>> = preprocessor.shape().into_iter().map(Some).collect();
     let slot = InputSlot {
         encoding: &bundle.task.input.encoding,
@@ -317,11 +312,12 @@ fn warm_sessions(
         target,
         intra_threads: info.intra_threads,
     };
+    let prepared = Prepared::new(runtime, bundle, config, info.sessions)?;
     let (blank, name) = (preprocessor.blank(), family.name());
     let heads = family.bundles().map(readout).collect::<Vec<_>>();
     let mut nodes = Nodes::new();
     let warm = |_| {
-        let session = Session::new(runtime, bundle, slot, config, &weights)?;
+        let session = Session::new(runtime, bundle, slot, config, &prepared)?;
         for (bundle, head) in family.bundles().zip(&heads) {
             fits(bundle, &session, head)?;
         }
@@ -343,6 +339,7 @@ fn warm_sessions(
     let sessions = (0..info.sessions)
         .map(warm)
         .collect::<Result<_, InferenceError>>()?;
+    prepared.keep();
     Ok((sessions, nodes))
 }
 

@@ -12,6 +12,7 @@ use super::error::InferenceError;
 use super::pool::{Batching, Line};
 use super::provider::Provider;
 use super::providers::Providers;
+use super::tuning::{Optimization, Tuning};
 use crate::domain::lanes::Shares;
 
 /// What the inference layer needs of `jaga.toml`.
@@ -27,6 +28,7 @@ pub struct InferenceConfig {
 /// `[runtime]` in `jaga.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct RuntimeConfig {
     /// The ONNX Runtime library (`libonnxruntime.so…`, 1.24 or later); without it no model loads.
     pub library: Option<PathBuf>,
@@ -34,6 +36,16 @@ pub struct RuntimeConfig {
     pub providers: Vec<String>,
     /// Refuse a model of which a part would run elsewhere than on the provider.
     pub require_full: bool,
+    /// How far graphs are rewritten before they run.
+    pub optimization: Optimization,
+    /// Sessions keep the memory of a run for the next one.
+    pub arena: bool,
+    /// The memory of a run is laid out by what the run before it needed.
+    pub memory_pattern: bool,
+    /// What the arena doesn't need is given back after each run; only with `arena`.
+    pub shrink: bool,
+    /// Optimised graphs on disk.
+    pub cache: CacheConfig,
     /// Options of providers, by [`Provider::setting`] and [`Provider::option_keys`].
     pub options: BTreeMap<String, BTreeMap<String, OptionValue>>,
     /// What is different for one model, by its name.
@@ -42,10 +54,16 @@ pub struct RuntimeConfig {
 
 impl Default for RuntimeConfig {
     fn default() -> Self {
+        let tuning = Tuning::default();
         Self {
             library: None,
             providers: vec![Provider::Cpu.setting().to_owned()],
             require_full: false,
+            optimization: tuning.optimization,
+            arena: tuning.arena,
+            memory_pattern: tuning.memory_pattern,
+            shrink: tuning.shrink,
+            cache: CacheConfig::default(),
             options: BTreeMap::new(),
             model: BTreeMap::new(),
         }
@@ -68,6 +86,35 @@ pub struct ModelRuntime {
     pub providers: Option<Vec<String>>,
     /// Refuse a part elsewhere.
     pub require_full: Option<bool>,
+    /// How far its graph is rewritten.
+    pub optimization: Option<Optimization>,
+    /// Keep the memory of a run.
+    pub arena: Option<bool>,
+    /// Lay memory out by the run before.
+    pub memory_pattern: Option<bool>,
+    /// Give back what the arena doesn't need.
+    pub shrink: Option<bool>,
+}
+
+/// `[runtime.cache]`: graphs as ONNX Runtime rewrote them, or as a provider compiled them, in
+/// `<data.dir>/graphs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheConfig {
+    /// Bytes of all that is kept; 0 keeps nothing.
+    pub max_bytes: u64,
+    /// Graphs that are kept.
+    pub max_entries: usize,
+}
+
+impl Default for CacheConfig {
+    /// Off: on the processor it saves less than checking it costs (`docs/benchmarks.md`).
+    fn default() -> Self {
+        Self {
+            max_bytes: 0,
+            max_entries: 32,
+        }
+    }
 }
 
 /// A provider's option: what it means is the provider's business.

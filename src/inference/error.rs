@@ -70,6 +70,12 @@ pub enum InferenceError {
         /// Which list.
         key: String,
     },
+    /// An arena that is to shrink, and isn't there.
+    #[error("{key} is true, and there is no arena to shrink: set arena = true as well, or neither")]
+    NoArena {
+        /// Where it stands.
+        key: String,
+    },
     /// A model whose bundle allows none of the configured providers.
     #[error(
         "the model {model:?} may run on {allowed} only (its bundle's runtime.providers); \
@@ -285,6 +291,7 @@ impl InferenceError {
             | Self::UnknownProvider { .. }
             | Self::UnknownOption { .. }
             | Self::NoProvider { .. }
+            | Self::NoArena { .. }
             | Self::NotAllowed { .. }
             | Self::ProviderUnusable { .. }
             | Self::NotWhole { .. }

@@ -22,7 +22,7 @@ use super::pool::{Engine, Pool};
 use super::preprocess::{Encoder, resize};
 use super::provider::Provider;
 use super::providers::{Nodes, Placement, Providers, first_that_works};
-use super::session::{InputSlot, Runtime, Session, SessionConfig, SharedWeights};
+use super::session::{InputSlot, Prepared, Runtime, Session, SessionConfig};
 use super::tensor::Tensor;
 
 /// What is known of a loaded finder, for reports and `/v1/models`.
@@ -106,12 +106,15 @@ impl Finder {
                 target,
                 intra_threads,
             };
+            let prepared = Prepared::new(runtime, bundle, config, count)?;
             let (mut sessions, mut nodes) = (Vec::with_capacity(count), Nodes::new());
             for _ in 0..count {
-                let (session, placed) = Seeker::start(runtime, bundle, config, &encoder)?;
+                let (session, placed) =
+                    Seeker::start(runtime, bundle, (config, &prepared), &encoder)?;
                 nodes = placed;
                 sessions.push(session);
             }
+            prepared.keep();
             Ok((sessions, nodes))
         })?;
         let info = info(bundle, placement, count, intra_threads);
@@ -200,7 +203,7 @@ impl Seeker {
     fn start(
         runtime: &Runtime,
         bundle: &Bundle<FinderTask>,
-        config: SessionConfig<'_>,
+        (config, prepared): (SessionConfig<'_>, &Prepared),
         encoder: &Encoder,
     ) -> Result<(Self, Nodes), InferenceError> {
         let FinderTask {
@@ -211,7 +214,7 @@ impl Seeker {
             shape: &[Some(1), Some(3), None, None],
             max_batch: 1,
         };
-        let session = Session::new(runtime, bundle, slot, config, &SharedWeights::default())?;
+        let session = Session::new(runtime, bundle, slot, config, prepared)?;
         for name in &finder.outputs {
             session.output(bundle, "finder.outputs", name)?;
         }

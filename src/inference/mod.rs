@@ -5,6 +5,7 @@
 
 pub mod backbone;
 pub mod bundle;
+pub mod cache;
 pub mod config;
 pub mod error;
 pub mod faces;
@@ -23,11 +24,13 @@ pub mod registry;
 pub mod session;
 pub mod space;
 pub mod tensor;
+pub mod tuning;
 mod weights;
 
 pub use backbone::{Backbone, Scored};
 pub use bundle::{Bundle, InputKind, Look};
-pub use config::{InferenceConfig, ModelsConfig, RuntimeConfig};
+pub use cache::GraphCache;
+pub use config::{CacheConfig, InferenceConfig, ModelsConfig, RuntimeConfig};
 pub use error::{InferenceError, InferenceErrorKind};
 pub use finder::{Finder, FinderInfo, FinderInput, Found};
 pub use model::{Model, ModelInfo};
@@ -40,3 +43,4 @@ pub use registry::Registry;
 pub use session::Runtime;
 pub use space::Space;
 pub use tensor::Tensor;
+pub use tuning::Tuning;

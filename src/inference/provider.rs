@@ -134,13 +134,40 @@ impl Provider {
         }
     }
 
+    /// Whether a graph that ONNX Runtime rewrote for it can be written down: not so where it compiles
+    /// parts of the graph.
+    pub(super) fn keeps_graphs(self) -> bool {
+        match self {
+            Self::Cpu | Self::Cuda => true,
+            Self::TensorRt
+            | Self::OpenVino
+            | Self::MiGraphX
+            | Self::CoreMl
+            | Self::DirectMl
+            | Self::Xnnpack => false,
+        }
+    }
+
+    /// The options with which it keeps by itself what it compiles: a folder where there is no value.
+    pub(super) fn cache_options(self) -> &'static [(&'static str, Option<&'static str>)] {
+        match self {
+            Self::TensorRt => &[
+                ("trt_engine_cache_enable", Some("1")),
+                ("trt_engine_cache_path", None),
+            ],
+            Self::OpenVino => &[("cache_dir", None)],
+            Self::CoreMl => &[("ModelCacheDirectory", None)],
+            Self::Cpu | Self::Cuda | Self::MiGraphX | Self::DirectMl | Self::Xnnpack => &[],
+        }
+    }
+
     /// What to do where it can't be used.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Cpu => "`./scripts/jaga` sets up the pinned library",
             Self::Cuda => {
-                "it needs the library of onnxruntime-gpu, set as [runtime] library, CUDA and cuDNN on \
-                 the loader's path, an NVIDIA GPU and its driver"
+                "`./scripts/jaga --runtime gpu` sets up its library, CUDA and cuDNN; the GPU and its \
+                 driver (libcuda.so.1) are for you to bring"
             }
             Self::TensorRt => {
                 "it needs the library of onnxruntime-gpu, set as [runtime] library, TensorRT on the \

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::config::RuntimeConfig;
+use super::config::{ModelRuntime, RuntimeConfig};
 use super::error::InferenceError;
 use super::provider::Provider;
+use super::tuning::{Optimization, Tuning};
 
 /// A provider with its options: what one session is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,23 @@ pub struct Target {
     pub options: Vec<(String, String)>,
     /// Refuse a model of which a part would run elsewhere.
     pub require_full: bool,
+    /// How sessions are made.
+    pub tuning: Tuning,
+}
+
+impl Target {
+    /// What is set and may move answers: see [`Placement::settings`].
+    fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = self.options.clone();
+        let optimization = self.tuning.optimization;
+        if optimization != Optimization::All {
+            settings.push((
+                "optimization".to_owned(),
+                format!("{optimization:?}").to_lowercase(),
+            ));
+        }
+        settings
+    }
 }
 
 impl From<Provider> for Target {
@@ -27,6 +45,7 @@ impl From<Provider> for Target {
             provider,
             options: Vec::new(),
             require_full: false,
+            tuning: Tuning::default(),
         }
     }
 }
@@ -74,7 +93,7 @@ impl Providers {
             let names = settings.providers.as_ref().unwrap_or(&config.providers);
             own.insert(
                 model.clone(),
-                targets(config, &key, names, settings.require_full)?,
+                targets(config, &key, names, Some((model, settings)))?,
             );
         }
         Ok(Self { general, own })
@@ -121,19 +140,22 @@ fn targets(
     config: &RuntimeConfig,
     key: &str,
     names: &[String],
-    require_full: Option<bool>,
+    own: Option<(&str, &ModelRuntime)>,
 ) -> Result<Vec<Target>, InferenceError> {
     if names.is_empty() {
         return Err(InferenceError::NoProvider {
             key: key.to_owned(),
         });
     }
+    let tuning = Tuning::configured(config, own)?;
+    let require_full = own.and_then(|(_, model)| model.require_full);
     let target = |name: &String| {
         let options = config.options.get(name).into_iter().flatten();
         Ok(Target {
             provider: known(key, name)?,
             options: options.map(|(k, v)| (k.clone(), v.text())).collect(),
             require_full: require_full.unwrap_or(config.require_full),
+            tuning,
         })
     };
     names.iter().map(target).collect()
@@ -157,6 +179,10 @@ pub struct Placement {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub passed_over: Vec<Provider>,
+    /// What was set and may move its answers: the provider's options, and how far graphs are
+    /// rewritten where that isn't as usual.
+    #[serde(skip)]
+    pub settings: Vec<(String, String)>,
 }
 
 impl From<Provider> for Placement {
@@ -165,6 +191,7 @@ impl From<Provider> for Placement {
             provider,
             nodes: Nodes::new(),
             passed_over: Vec::new(),
+            settings: Vec::new(),
         }
     }
 }
@@ -186,6 +213,7 @@ pub(super) fn first_that_works<T>(
                     provider,
                     nodes,
                     passed_over,
+                    settings: target.settings(),
                 };
                 return Ok((made, placement));
             }

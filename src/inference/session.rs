@@ -5,119 +5,33 @@
 //! ort's errors can carry the session builder and are not `Send`; they become text here.
 
 mod execution;
+mod inputs;
+mod library;
+mod prepared;
 mod probe;
 mod profile;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
-use ort::environment::Environment;
-use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions};
-use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
+use ort::value::{DynValue, TensorElementType, TensorRef, ValueType};
 
 use half::f16;
 use ndarray::ArrayD;
-use tempfile::TempDir;
 
-use super::bundle::manifest::Dtype;
+use self::inputs::{check_input, describe, names, tensor_of, wrong};
+use self::library::log_level;
+use self::profile::Profile;
 use super::bundle::task::Encoding;
 use super::bundle::{Bundle, BundleError};
-use super::config::RuntimeConfig;
 use super::error::InferenceError;
-use super::provider::Provider;
 use super::providers::{Nodes, Target};
 use super::tensor::Tensor;
-use super::weights;
+use super::tuning::Optimization;
 
-/// The loaded ONNX Runtime library with its environment. Cheap to clone; a process has one.
-#[derive(Debug, Clone)]
-pub struct Runtime {
-    environment: Environment,
-    library: PathBuf,
-    version: String,
-}
-
-/// The one of this process; ONNX Runtime allows no second environment.
-static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
-
-impl Runtime {
-    /// Loads the configured library; an error with a hint when there is none.
-    pub fn configured(config: &RuntimeConfig) -> Result<Self, InferenceError> {
-        let library = config.library.as_deref().ok_or(InferenceError::NoLibrary)?;
-        Self::load(library)
-    }
-
-    /// Loads `library` (1.24 or later). The same library again is the same runtime; another one
-    /// is an error.
-    pub fn load(library: &Path) -> Result<Self, InferenceError> {
-        let failed = |reason: String| InferenceError::Library {
-            path: library.to_owned(),
-            reason,
-        };
-        // Canonical: ort looks for a relative path beside the program first.
-        let path = library.canonicalize().map_err(|e| failed(e.to_string()))?;
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = loaded.as_ref() {
-            return if runtime.library == path {
-                Ok(runtime.clone())
-            } else {
-                Err(InferenceError::SecondLibrary {
-                    loaded: runtime.library.clone(),
-                    asked: path,
-                })
-            };
-        }
-        let environment = ort::init_from(&path)
-            .map_err(|e| failed(e.to_string()))?
-            .with_name("jaga")
-            .with_telemetry(false)
-            .build()
-            .map_err(|e| failed(e.message().to_owned()))?;
-        environment.set_log_level(log_level());
-        let runtime = Self {
-            environment,
-            version: version_of(&path),
-            library: path,
-        };
-        tracing::info!(library = %runtime.library.display(), version = runtime.version, "ONNX Runtime loaded");
-        *loaded = Some(runtime.clone());
-        Ok(runtime)
-    }
-
-    /// The library's version, such as `1.31.1`; its build line when its name has no version.
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// The library's file.
-    pub fn library(&self) -> &Path {
-        &self.library
-    }
-}
-
-fn log_level() -> LogLevel {
-    // ONNX Runtime writes thousands of lines below warnings; made only when somebody reads them.
-    if tracing::enabled!(target: "ort::logging", tracing::Level::DEBUG) {
-        LogLevel::Verbose
-    } else {
-        LogLevel::Warning
-    }
-}
-
-/// ort has no call for the version: it stands in the library's file name
-/// (`libonnxruntime.so.1.31.1`), and else the build line has the commit.
-fn version_of(path: &Path) -> String {
-    let name = path
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    match name.split_once(".so.") {
-        Some((_, version)) if version.contains('.') => version.to_owned(),
-        _ => ort::info().to_owned(),
-    }
-}
+pub use self::library::Runtime;
+pub use self::prepared::Prepared;
 
 /// How a session is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,48 +40,6 @@ pub struct SessionConfig<'a> {
     pub target: &'a Target,
     /// Threads that one run computes with.
     pub intra_threads: usize,
-}
-
-/// Weights in memory that several sessions of one model use; empty for sessions that load their
-/// own.
-#[derive(Default)]
-pub struct SharedWeights(Vec<(String, Arc<DynValue>)>);
-
-impl SharedWeights {
-    /// Reads the large weights of `bundle` that lie in files of their own. There are none to share
-    /// in a graph that has its weights inside.
-    pub fn read<T>(bundle: &Bundle<T>) -> Result<Self, InferenceError> {
-        let failed = |reason: String| InferenceError::Load {
-            model: bundle.name().to_owned(),
-            path: bundle.graph.path.clone(),
-            reason,
-        };
-        let mut shared = Vec::new();
-        for place in weights::shareable(bundle) {
-            let weight = place.read().map_err(|e| failed(e.to_string()))?;
-            let value = ort::value::Tensor::from_array((weight.dims, weight.values))
-                .map_err(|e| failed(e.message().to_owned()))?;
-            shared.push((weight.name, Arc::new(value.into_dyn())));
-        }
-        Ok(Self(shared))
-    }
-
-    /// How many weights there are.
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    fn give(&self, builder: SessionBuilder) -> ort::Result<SessionBuilder> {
-        if self.0.is_empty() {
-            return Ok(builder);
-        }
-        // Rearranged copies, one a session, would be what sharing is to save.
-        let mut builder = builder.with_prepacking(false)?;
-        for (name, value) in &self.0 {
-            builder = builder.with_initializer(name, value.clone())?;
-        }
-        Ok(builder)
-    }
 }
 
 /// What a bundle says of its graph's input.
@@ -184,22 +56,20 @@ pub struct InputSlot<'a> {
 /// Sets of outputs whose run options a session keeps.
 const KEPT_OPTIONS: usize = 16;
 
+/// Key of ONNX Runtime's for devices whose arena gives back what it doesn't need after a run.
+const SHRINK: &str = "memory.enable_memory_arena_shrinkage";
+
 /// A bundle's graph, ready to run; used by one thread at a time.
 pub struct Session {
     inner: ort::session::Session,
     /// One for each set of outputs that was asked for.
     options: Vec<(Vec<String>, RunOptions<HasSelectedOutputs>)>,
+    /// Whether a run gives the arena's spare memory back.
+    shrink: bool,
     model: String,
     input: String,
     /// What writes down what runs where, until [`Session::placed`].
     profile: Option<Profile>,
-}
-
-/// A profile that is being written, in a folder of its own.
-struct Profile {
-    folder: TempDir,
-    provider: Provider,
-    require_full: bool,
 }
 
 impl Session {
@@ -209,32 +79,22 @@ impl Session {
         bundle: &Bundle<T>,
         input: InputSlot<'_>,
         config: SessionConfig<'_>,
-        weights: &SharedWeights,
+        prepared: &Prepared,
     ) -> Result<Self, InferenceError> {
-        let path = &bundle.graph.path;
-        let profile = Profile::of(config.target).map_err(|reason| InferenceError::Profile {
-            model: bundle.name().to_owned(),
-            reason,
-        })?;
-        let failed = |e: &str| InferenceError::Load {
-            model: bundle.name().to_owned(),
-            path: path.clone(),
-            reason: e.to_owned(),
+        let (inner, profile) = match (load(runtime, bundle, config, prepared), prepared.graph()) {
+            (Err(error), Some(graph)) if error.is_of_provider() => {
+                // Another process may have removed it meanwhile.
+                let graph = graph.display().to_string();
+                tracing::warn!(model = bundle.name(), graph, %error, "the bundle's graph is used");
+                load(runtime, bundle, config, &Prepared::default())?
+            }
+            (loaded, _) => loaded?,
         };
-        let mut builder =
-            builder(runtime, config, profile.as_ref()).map_err(|e| failed(e.message()))?;
-        // Other providers rearrange weights for themselves.
-        if config.target.provider == Provider::Cpu {
-            builder = weights.give(builder).map_err(|e| failed(e.message()))?;
-        }
-        let inner = execution::register(builder, runtime, config)?
-            .commit_from_file(path)
-            .map_err(|e| execution::refusal(bundle.name(), config.target, e.message()))
-            .map_err(|refusal| refusal.unwrap_or_else(|reason| failed(&reason)))?;
         check_input(bundle, inner.inputs(), input)?;
         Ok(Self {
             inner,
             options: Vec::new(),
+            shrink: config.target.tuning.shrink,
             model: bundle.name().to_owned(),
             input: input.encoding.name.clone(),
             profile,
@@ -311,7 +171,7 @@ impl Session {
             Tensor::Float16(array) => TensorRef::from_array_view(array)?.into_dyn(),
             Tensor::Uint8(array) => TensorRef::from_array_view(array)?.into_dyn(),
         };
-        let options = kept_options(&mut self.options, outputs)?;
+        let options = kept_options(&mut self.options, outputs, self.shrink)?;
         let inputs = ort::inputs! { self.input.as_str() => value };
         let values = self.inner.run_with_options(inputs, options)?;
         outputs
@@ -328,13 +188,17 @@ impl Session {
 fn kept_options<'a>(
     kept: &'a mut Vec<(Vec<String>, RunOptions<HasSelectedOutputs>)>,
     outputs: &[&str],
+    shrink: bool,
 ) -> ort::Result<&'a RunOptions<HasSelectedOutputs>> {
     let index = if let Some(index) = kept.iter().position(|(names, _)| names == outputs) {
         index
     } else {
         let select = |all: OutputSelector, name: &&str| all.with(*name);
         let selector = outputs.iter().fold(OutputSelector::no_default(), select);
-        let options = RunOptions::new()?.with_outputs(selector);
+        let mut options = RunOptions::new()?.with_outputs(selector);
+        if shrink {
+            options.set(SHRINK, "cpu:0")?;
+        }
         if kept.len() >= KEPT_OPTIONS {
             kept.clear();
         }
@@ -358,34 +222,39 @@ fn floats(output: &DynValue) -> ort::Result<ArrayD<f32>> {
     Ok(output.try_extract_array::<f32>()?.to_owned())
 }
 
-impl Profile {
-    /// For a provider that could leave parts to another.
-    fn of(target: &Target) -> Result<Option<Self>, String> {
-        if target.provider == Provider::Cpu {
-            return Ok(None);
-        }
-        let folder = tempfile::Builder::new().prefix("jaga-profile-").tempdir();
-        Ok(Some(Self {
-            folder: folder.map_err(|e| e.to_string())?,
-            provider: target.provider,
-            require_full: target.require_full,
-        }))
-    }
-
-    fn judge(&self, model: &str, nodes: Nodes) -> Result<Nodes, InferenceError> {
-        let own = nodes.get(self.provider.name()).copied().unwrap_or_default();
-        if own > 0 && (nodes.len() == 1 || !self.require_full) {
-            return Ok(nodes);
-        }
-        let counts = nodes
-            .iter()
-            .map(|(name, count)| format!("{count} on {name}"));
-        Err(InferenceError::NotWhole {
-            model: model.to_owned(),
-            provider: self.provider,
-            detail: format!("of its nodes ran {}", counts.collect::<Vec<_>>().join(", ")),
+/// A session of `bundle`'s graph, or of the cached one that `prepared` has.
+fn load<T>(
+    runtime: &Runtime,
+    bundle: &Bundle<T>,
+    config: SessionConfig<'_>,
+    prepared: &Prepared,
+) -> Result<(ort::session::Session, Option<Profile>), InferenceError> {
+    let path = prepared.graph().unwrap_or(&bundle.graph.path);
+    let profile = Profile::of(config.target).map_err(|reason| InferenceError::Profile {
+        model: bundle.name().to_owned(),
+        reason,
+    })?;
+    let failed = |e: &str| InferenceError::Load {
+        model: bundle.name().to_owned(),
+        path: path.to_owned(),
+        reason: e.to_owned(),
+    };
+    let with_weights = builder(runtime, config, profile.as_ref())
+        .and_then(|builder| {
+            // A cached graph is rewritten already.
+            let done = prepared.graph().map(|_| GraphOptimizationLevel::Disable);
+            match done {
+                Some(level) => Ok(builder.with_optimization_level(level)?),
+                None => Ok(builder),
+            }
         })
-    }
+        .and_then(|builder| prepared.give_weights(builder));
+    let builder = with_weights.map_err(|e| failed(e.message()))?;
+    let inner = execution::register(builder, runtime, config, prepared.folder())?
+        .commit_from_file(path)
+        .map_err(|e| execution::refusal(bundle.name(), config.target, e.message()))
+        .map_err(|refusal| refusal.unwrap_or_else(|reason| failed(&reason)))?;
+    Ok((inner, profile))
 }
 
 fn builder(
@@ -393,94 +262,27 @@ fn builder(
     config: SessionConfig<'_>,
     profile: Option<&Profile>,
 ) -> ort::Result<SessionBuilder> {
+    let tuning = config.target.tuning;
     let builder = ort::session::Session::builder(&runtime.environment)?
         .with_no_environment_execution_providers()?
-        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_optimization_level(level(tuning.optimization))?
+        .with_memory_pattern(tuning.memory_pattern)?
         .with_intra_threads(config.intra_threads)?
         .with_inter_threads(1)?
         // Waiting threads would burn the cores that the other sessions and the decoder need.
         .with_intra_op_spinning(false)?
         .with_log_level(log_level())?;
     match profile {
-        Some(profile) => Ok(builder.with_profiling(profile.folder.path().join("run"))?),
+        Some(profile) => Ok(builder.with_profiling(profile.path())?),
         None => Ok(builder),
     }
 }
 
-fn wrong<T>(bundle: &Bundle<T>, key: &str, expected: &str, found: String) -> BundleError {
-    BundleError::Value {
-        file: bundle.manifest_path.clone(),
-        key: key.to_owned(),
-        expected: format!("{expected} as in {}", bundle.graph.path.display()),
-        found,
+fn level(optimization: Optimization) -> GraphOptimizationLevel {
+    match optimization {
+        Optimization::Off => GraphOptimizationLevel::Disable,
+        Optimization::Basic => GraphOptimizationLevel::Level1,
+        Optimization::Extended => GraphOptimizationLevel::Level2,
+        Optimization::All => GraphOptimizationLevel::All,
     }
-}
-
-/// Checks the graph's declared input against the bundle.
-fn check_input<T>(
-    bundle: &Bundle<T>,
-    inputs: &[Outlet],
-    slot: InputSlot<'_>,
-) -> Result<(), BundleError> {
-    let name = &slot.encoding.name;
-    let wrong = |key, expected: String, found| Err(wrong(bundle, key, &expected, found));
-    let [input] = inputs else {
-        let expected = format!("the only input of the graph, which has {}", names(inputs));
-        return wrong("input.name", expected, format!("{name:?}"));
-    };
-    if input.name() != name {
-        return wrong("input.name", names(inputs), format!("{name:?}"));
-    }
-    let dtype = match slot.encoding.dtype {
-        Dtype::Float32 => TensorElementType::Float32,
-        Dtype::Float16 => TensorElementType::Float16,
-        Dtype::Uint8 => TensorElementType::Uint8,
-    };
-    let (element, dims) = tensor_of(input);
-    if element != Some(dtype) {
-        return wrong("input.dtype", describe(input), format!("{dtype:?}"));
-    }
-    if !takes(dims, slot.shape, slot.max_batch) {
-        let side = |side: &Option<usize>| side.map_or_else(|| "any".to_owned(), |s| s.to_string());
-        let shape: Vec<String> = slot.shape.iter().map(side).collect();
-        let found = format!(
-            "[{}] (layout, resize, crop and window) with runtime.max_batch {}",
-            shape.join(", "),
-            slot.max_batch
-        );
-        return wrong("input", describe(input), found);
-    }
-    Ok(())
-}
-
-/// Whether an input declared as `dims` takes batches of up to `max_batch` of `shape`.
-fn takes(dims: &[i64], shape: &[Option<usize>], max_batch: usize) -> bool {
-    let is = |dim: i64, wanted: Option<usize>| {
-        dim < 0 || wanted.is_some_and(|wanted| usize::try_from(dim) == Ok(wanted))
-    };
-    let ([batch, rest @ ..], [_, wanted @ ..]) = (dims, shape) else {
-        return false;
-    };
-    (*batch < 0 || (*batch == 1 && max_batch == 1))
-        && rest.len() == wanted.len()
-        && rest.iter().zip(wanted).all(|(dim, side)| is(*dim, *side))
-}
-
-fn tensor_of(outlet: &Outlet) -> (Option<TensorElementType>, &[i64]) {
-    match outlet.dtype() {
-        ValueType::Tensor { ty, shape, .. } => (Some(*ty), shape),
-        ValueType::Sequence(_) | ValueType::Map { .. } | ValueType::Optional(_) => (None, &[]),
-    }
-}
-
-fn describe(outlet: &Outlet) -> String {
-    match tensor_of(outlet) {
-        (Some(element), dims) => format!("{element:?} {dims:?} (-1 is open)"),
-        (None, _) => "a tensor, which the graph's isn't".to_owned(),
-    }
-}
-
-fn names(outlets: &[Outlet]) -> String {
-    let quoted: Vec<String> = outlets.iter().map(|o| format!("{:?}", o.name())).collect();
-    quoted.join(", ")
 }

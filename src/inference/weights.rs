@@ -6,9 +6,9 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::bundle::Bundle;
+use super::bundle::ExternalTensor;
 
 /// `TensorProto.DataType.FLOAT`.
 const FLOAT32: u64 = 1;
@@ -34,16 +34,16 @@ pub(super) struct Place {
     count: usize,
 }
 
-/// The weights of `bundle` that can be shared: large float32 initializers in files of their own.
-pub(super) fn shareable<T>(bundle: &Bundle<T>) -> Vec<Place> {
-    let places = bundle.external.iter().filter_map(|tensor| {
+/// Those of a graph's `external` weights that can be shared: large float32 initializers. Their files
+/// are in `folder`.
+pub(super) fn shareable(external: &[ExternalTensor], folder: &Path) -> Vec<Place> {
+    let places = external.iter().filter_map(|tensor| {
         let (start, end) = (tensor.bytes.start?, tensor.bytes.end?);
         let bytes = end.checked_sub(start)?;
         let count = tensor.dims.iter().try_fold(1_u64, |product, dim| {
             product.checked_mul(u64::try_from(*dim).ok()?)
         })?;
         let fits = tensor.data_type == FLOAT32 && count.checked_mul(4) == Some(bytes);
-        let folder = bundle.graph.path.parent()?;
         (tensor.is_initializer && fits && bytes >= MIN_BYTES).then(|| Place {
             name: tensor.name.clone(),
             dims: tensor.dims.clone(),

@@ -31,7 +31,7 @@ use crate::domain::policy::Policy;
 use crate::domain::report::{MediaReport, ModelReport, Receipt, Report, SCHEMA, Timings};
 use crate::domain::sampling::SamplingPlan;
 use crate::inference::registry::Selection;
-use crate::inference::{Model, Registry, Runtime};
+use crate::inference::{GraphCache, Model, Registry, Runtime};
 use crate::media::protocol::Chosen;
 use crate::media::sandbox::Walls;
 use crate::media::{Decoder, MediaLimits};
@@ -60,7 +60,7 @@ impl Pipeline {
         let policies = Policies::load(&config.policy)?;
         let decoder = Decoder::start(&config.media)?;
         let providers = config.runtime.providers()?;
-        let runtime = Runtime::configured(&config.runtime)?;
+        let runtime = caching(Runtime::configured(&config.runtime)?, config);
         let models = Registry::load(&runtime, &config.models, &providers, selection)?;
         Ok(Self {
             programs: Programs {
@@ -447,6 +447,21 @@ impl Pipeline {
         report.receipt.report_blake3 = report.content_hash()?;
         Ok(Arc::new(report))
     }
+}
+
+/// `runtime` with the cache of graphs that `config` asks for. Without it where it can't be opened:
+/// it saves time only.
+pub fn caching(runtime: Runtime, config: &Config) -> Runtime {
+    let limits = config.runtime.cache;
+    if limits.max_bytes == 0 || limits.max_entries == 0 {
+        return runtime;
+    }
+    let dir = config.data.dir.join("graphs");
+    let opened = GraphCache::open(&dir, limits).inspect_err(|error| {
+        let dir = dir.display().to_string();
+        tracing::warn!(dir, %error, "no graphs are cached");
+    });
+    runtime.caching(opened.ok())
 }
 
 /// What a report says of its request besides what was seen.

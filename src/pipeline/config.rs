@@ -33,6 +33,9 @@ pub struct AnalysisConfig {
     pub frames_in_flight: usize,
     /// Black bars are cut off before anything is scored.
     pub letterbox: bool,
+    /// Whole frames are scored once whose pixels, at the model's input, differ by no more than this
+    /// in any block of 16×16, in levels of 0 to 255 on average; 0 for identical ones only.
+    pub same_within: f64,
     /// How good a frame must be for any model.
     pub quality: Bounds,
     /// Faces, for the models that look at them.
@@ -73,6 +76,7 @@ impl Default for AnalysisConfig {
             concurrency: 0,
             frames_in_flight: 16,
             letterbox: true,
+            same_within: 0.0,
             quality: Bounds::DEFAULT_GATE,
             faces: FacesConfig::default(),
             recall: RecallConfig::default(),
@@ -107,6 +111,13 @@ impl AnalysisConfig {
                 key: "analysis.frames_in_flight",
                 expected: "at least 1",
                 got: "0".to_owned(),
+            });
+        }
+        if !(0.0..=16.0).contains(&self.same_within) {
+            return Err(ConfigError::Value {
+                key: "analysis.same_within",
+                expected: "0 to 16",
+                got: self.same_within.to_string(),
             });
         }
         if let Err(error) = self.quality.validate() {

@@ -10,6 +10,7 @@ use super::adaptive::Ladder;
 use super::error::AnalyzeError;
 use super::framing::{Framed, framed};
 use super::inputs::{Done, Job};
+use super::repeats::Alike;
 use super::sight::{Part, Sight, Terms, look};
 use super::source::Source;
 use super::spent::Spent;
@@ -38,7 +39,7 @@ pub(super) struct Outputs {
     /// For each model of the request, why adaptive sampling scored no more frames; `None` without
     /// it.
     pub(super) stopped: Vec<Option<Stop>>,
-    /// For each model of the request, its inputs that were the same as another, to the pixel.
+    /// For each model of the request, its inputs that share the score of another, which looks the same.
     pub(super) repeated: Vec<u32>,
     /// What the heads of models that see whole frames read, where it is gathered.
     pub(super) vectors: Vec<Vector>,
@@ -66,6 +67,8 @@ pub(super) struct Sample {
     pub(super) place: Place,
     /// What it said.
     pub(super) outcome: Outcome,
+    /// The frame that it said it of, where that is another one, which looks the same.
+    pub(super) of: Option<usize>,
 }
 
 /// Which input of a model.
@@ -198,6 +201,7 @@ impl Found {
                 list.push(Sample {
                     place: done.place,
                     outcome: *outcome,
+                    of: done.of,
                 });
             }
             let repeated = self.repeated.get_mut(*member).filter(|_| done.repeated);
@@ -248,6 +252,8 @@ struct Desk {
     assemblies: Vec<Option<Assembly>>,
     /// By group; none for a group whose inputs are scored as they come.
     ladders: Vec<Option<Ladder>>,
+    /// By group; none for a group that doesn't see whole single frames.
+    alike: Vec<Option<Alike>>,
     sights: Vec<Sight>,
 }
 
@@ -268,6 +274,11 @@ impl Desk {
                 .iter()
                 .map(|group| Ladder::of(group, terms))
                 .collect(),
+            alike: views
+                .groups
+                .iter()
+                .map(|group| Alike::of(group, terms))
+                .collect(),
             sights: Vec::new(),
         }
     }
@@ -275,14 +286,16 @@ impl Desk {
     fn take(&mut self, sight: Sight, parts: Vec<Part>) -> Vec<Job> {
         let mut jobs = Vec::new();
         let mut of_windows: Vec<Vec<Part>> = self.assemblies.iter().map(|_| Vec::new()).collect();
-        for part in parts {
+        for mut part in parts {
             let windowed = self.assemblies.get(part.group).is_some_and(Option::is_some);
             if let Some(list) = of_windows.get_mut(part.group).filter(|_| windowed) {
                 list.push(part);
                 continue;
             }
             let ladder = self.ladders.get_mut(part.group).and_then(Option::as_mut);
-            let job = Job::single(sight.index, part);
+            let alike = self.alike.get_mut(part.group).and_then(Option::as_mut);
+            let of = alike.and_then(|alike| alike.replace(sight.index, &mut part));
+            let job = Job::single(sight.index, part, of);
             match ladder {
                 Some(ladder) => ladder.add(job),
                 None => jobs.push(job),

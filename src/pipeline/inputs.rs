@@ -1,13 +1,11 @@
 //! One input of a backbone, from pixels to what each model of its group says.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use tokio::sync::OnceCell;
 
 use super::error::AnalyzeError;
 use super::frames::{Outcome, Place};
+use super::repeats::Said;
 use super::sight::{Part, Terms};
 use super::spent::Spent;
 use super::views::Group;
@@ -23,6 +21,8 @@ pub(super) struct Job {
     /// For each member of the group, why it isn't asked.
     left_out: Vec<Option<LeftOut>>,
     pixels: Vec<Pixels>,
+    /// The frame whose pixels these are, where it isn't its own.
+    of: Option<usize>,
 }
 
 /// What became of it, for each member of the group.
@@ -32,8 +32,10 @@ pub(super) struct Done {
     pub(super) outcomes: Vec<Outcome>,
     /// What the members' heads read, where it is kept and there is anything to read.
     pub(super) vectors: Vectors,
-    /// The outcomes are those of another input with the same pixels.
+    /// The outcomes are those of another input with the same pixels, or nearly the same.
     pub(super) repeated: bool,
+    /// The frame whose outcomes these are, where it isn't its own.
+    pub(super) of: Option<usize>,
     pub(super) spent: Spent,
 }
 
@@ -41,7 +43,8 @@ pub(super) struct Done {
 pub(super) type Vectors = Arc<[(usize, Arc<[f32]>)]>;
 
 impl Job {
-    pub(super) fn single(frame: usize, part: Part) -> Self {
+    /// One picture of `frame`, with the pixels of the frame `of` where there is one.
+    pub(super) fn single(frame: usize, part: Part, of: Option<usize>) -> Self {
         Self {
             group: part.group,
             place: Place {
@@ -51,6 +54,7 @@ impl Job {
             },
             left_out: part.left_out,
             pixels: part.pixels.into_iter().collect(),
+            of,
         }
     }
 
@@ -64,6 +68,7 @@ impl Job {
             },
             left_out: ready.left_out,
             pixels: ready.pixels,
+            of: None,
         }
     }
 
@@ -93,6 +98,7 @@ impl Job {
                 .collect(),
             vectors: Vectors::default(),
             repeated: false,
+            of: None,
             spent: Spent::default(),
         }
     }
@@ -104,8 +110,10 @@ impl Job {
         let Some(group) = terms.views.groups.get(self.group).filter(|_| self.asks()) else {
             return Ok(done);
         };
-        let answer = terms.repeats.answer(&self);
-        done.repeated = true;
+        let answer = terms
+            .repeats
+            .answer(self.group, &self.left_out, &self.pixels);
+        (done.repeated, done.of) = (true, self.of);
         let outcomes = answer.get_or_try_init(|| async {
             let (said, spent) = ask(self, group, terms).await?;
             (done.repeated, done.spent) = (false, spent);
@@ -113,29 +121,11 @@ impl Job {
         });
         let (outcomes, vectors) = outcomes.await?.clone();
         (done.outcomes, done.vectors) = (outcomes, vectors);
+        if group.view.is_whole() {
+            // Whoever of two was scored first: that is chance.
+            done.repeated = done.of.is_some();
+        }
         Ok(done)
-    }
-}
-
-/// What was said of inputs, by their pixels and by who was asked.
-#[derive(Debug, Default)]
-pub(super) struct Repeats(Mutex<HashMap<blake3::Hash, Arc<OnceCell<Said>>>>);
-
-/// What each member of the group said, and what their heads read.
-type Said = (Vec<Outcome>, Vectors);
-
-impl Repeats {
-    fn answer(&self, job: &Job) -> Arc<OnceCell<Said>> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&job.group.to_le_bytes());
-        for reason in &job.left_out {
-            hasher.update(&[u8::from(reason.is_none())]);
-        }
-        for pixels in &job.pixels {
-            hasher.update(pixels.rgb());
-        }
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(answers.entry(hasher.finalize()).or_default())
     }
 }
 

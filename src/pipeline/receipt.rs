@@ -25,6 +25,10 @@ struct Settings<'a> {
     /// Absent where the request names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a Region>,
+    /// Absent where only identical frames share a score, as in receipts of before there was a
+    /// choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_within: Option<f64>,
     /// Absent where all planned frames are scored, as in receipts of before there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     adaptive: Option<bool>,
@@ -35,6 +39,9 @@ struct ModelSettings<'a> {
     name: &'a str,
     sha256: &'a str,
     provider: &'a str,
+    /// Absent where nothing is set.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    options: &'a [(String, String)],
 }
 
 #[derive(Serialize)]
@@ -69,6 +76,7 @@ pub(super) fn receipt(
                 name: &model.info().name,
                 sha256: &model.info().sha256,
                 provider: model.info().provider.name(),
+                options: &model.info().placement.settings,
             })
             .collect(),
         finders: finders
@@ -76,6 +84,7 @@ pub(super) fn receipt(
                 name: &info.name,
                 sha256: &info.sha256,
                 provider: info.provider.name(),
+                options: &info.placement.settings,
             })
             .collect(),
         policy: PolicySettings {
@@ -89,6 +98,7 @@ pub(super) fn receipt(
         media_limits,
         lane: request.lane,
         region: request.region.as_ref(),
+        same_within: Some(config.same_within).filter(|levels| *levels > 0.0),
         adaptive: request.adaptive.then_some(true),
     };
     let settings = serde_json::to_vec(&settings)?;

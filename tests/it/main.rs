@@ -26,4 +26,5 @@ mod outbound;
 mod providers;
 mod python;
 mod random;
+mod runtimes;
 mod server;

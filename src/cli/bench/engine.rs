@@ -2,12 +2,14 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use serde::Serialize;
+use procfs::process::Process;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::Outcome;
@@ -17,21 +19,23 @@ use crate::config::Config;
 use crate::domain::frame::Picture;
 use crate::inference::bundle::{Bundle, Scorer, Sorted};
 use crate::inference::{InferenceError, Model, ModelsConfig, Providers, Runtime, Tensor};
-use crate::pipeline::AnalyzeError;
+use crate::pipeline::{AnalyzeError, caching};
 
 /// Rates that differ by less count as equal; then fewer sessions and smaller batches win.
 const EQUAL: f64 = 0.03;
 
 /// Settings that are tried together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Point {
     sessions: usize,
     intra_threads: usize,
     max_batch: usize,
+    /// Sessions keep the memory of a run for the next one.
+    arena: bool,
 }
 
 /// What came of them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Measured {
     #[serde(flatten)]
     point: Point,
@@ -43,9 +47,11 @@ struct Measured {
     /// Inputs that shared a run, on average.
     mean_batch: f64,
     load_ms: f64,
+    /// The most memory that the process had, loading included; none where Linux doesn't say.
+    peak_mib: Option<u64>,
 }
 
-/// Each point of the grid with sessions of its own; a line of JSON each, then the suggestion.
+/// Each point of the grid in a process of its own; a line of JSON each, then the suggestion.
 pub(super) fn run(
     config: &Config,
     args: &EngineArgs,
@@ -53,71 +59,128 @@ pub(super) fn run(
 ) -> anyhow::Result<Outcome> {
     let named = args.model.as_ref().or(config.models.default.first());
     let name = named.context("no model is named, and none is the default")?;
-    let Sorted::Scorer(mut bundle) = open(config, name)?.sort() else {
+    let Sorted::Scorer(bundle) = open(config, name)?.sort() else {
         anyhow::bail!("{name} is a finder: `jaga bench faces` measures those");
     };
-    let own = bundle.runtime.max_batch;
-    // The bundle's own would come first.
-    (bundle.runtime.sessions, bundle.runtime.intra_threads) = (None, None);
-    let providers = config.runtime.providers().map_err(AnalyzeError::from)?;
-    let engine = Engine {
-        onnxruntime: Runtime::configured(&config.runtime).map_err(AnalyzeError::from)?,
-        providers,
-        bundle,
-        config: config.models.clone(),
-        inputs: args.inputs,
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let mut all = Vec::new();
-    for point in grid(args, own) {
-        let measured = runtime.block_on(engine.measure(point))?;
+    if let Some(point) = &args.point {
+        let measured = here(config, bundle, serde_json::from_str(point)?, args.inputs)?;
         writeln!(out, "{}", serde_json::to_string(&measured)?)?;
-        all.push(measured);
+        return Ok(Outcome::Done);
+    }
+    let usual = config.runtime.model.get(name).and_then(|own| own.arena);
+    let usual = usual.unwrap_or(config.runtime.arena);
+    let mut all = Vec::new();
+    for point in grid(args, bundle.runtime.max_batch, usual) {
+        all.push(elsewhere(point, out)?);
+    }
+    if args.arena.is_empty() {
+        let best = suggested(&all).context("the grid has no point")?.point;
+        let other = Point {
+            arena: !best.arena,
+            ..best
+        };
+        all.push(elsewhere(other, out)?);
     }
     let best = suggested(&all).context("the grid has no point")?;
     writeln!(out, "{}", json!({ "model": name, "suggested": best.point }))?;
     Ok(Outcome::Done)
 }
 
-/// What the arguments say; where they say nothing, one session and as many as there are cores,
-/// with the threads that fill the cores, and no batches and those that the bundle allows.
-fn grid(args: &EngineArgs, own: NonZeroUsize) -> Vec<Point> {
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let or = |given: &[usize], usual: &[usize]| -> Vec<usize> {
-        let mut values = if given.is_empty() { usual } else { given }.to_vec();
-        values.sort_unstable();
-        values.dedup();
-        values
+/// Measures `point` in another process: what one leaves in memory would count for the next.
+fn elsewhere(point: Point, out: &mut impl Write) -> anyhow::Result<Measured> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .arg("--point")
+        .arg(serde_json::to_string(&point)?)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    anyhow::ensure!(output.status.success(), "can't measure {point:?}");
+    out.write_all(&output.stdout)?;
+    out.flush()?;
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Measures `point` in this process.
+fn here(
+    config: &Config,
+    mut bundle: Bundle<Scorer>,
+    point: Point,
+    inputs: u32,
+) -> anyhow::Result<Measured> {
+    // The bundle's own would come first.
+    (bundle.runtime.sessions, bundle.runtime.intra_threads) = (None, None);
+    let mut settings = config.runtime.clone();
+    settings.arena = point.arena;
+    settings.shrink &= point.arena;
+    if let Some(own) = settings.model.get_mut(bundle.name()) {
+        (own.arena, own.shrink) = (None, None);
+    }
+    let onnxruntime = Runtime::configured(&settings).map_err(AnalyzeError::from)?;
+    let engine = Engine {
+        onnxruntime: caching(onnxruntime, config),
+        providers: settings.providers().map_err(AnalyzeError::from)?,
+        bundle,
+        config: config.models.clone(),
+        inputs,
     };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(engine.measure(point))
+}
+
+/// What the arguments say; where they say nothing, one session and as many as there are cores,
+/// with the threads that fill the cores, no batches and those that the bundle allows, and the arena
+/// as `usual`.
+fn grid(args: &EngineArgs, own: NonZeroUsize, usual: bool) -> Vec<Point> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let batches = or(&args.batch, &[1, own.get()]);
     let mut points = Vec::new();
     for sessions in or(&args.sessions, &[1, cores]) {
         let filled = (cores / sessions).max(1);
         for intra_threads in or(&args.threads, &[1, filled]) {
-            points.extend(batches.iter().map(|max_batch| Point {
-                sessions,
-                intra_threads,
-                max_batch: *max_batch,
-            }));
+            for max_batch in &batches {
+                points.extend(or(&args.arena, &[usual]).into_iter().map(|arena| Point {
+                    sessions,
+                    intra_threads,
+                    max_batch: *max_batch,
+                    arena,
+                }));
+            }
         }
     }
     points
 }
 
+/// What is `given`, or else what is `usual`, each once.
+fn or<T: Copy + Ord>(given: &[T], usual: &[T]) -> Vec<T> {
+    let mut values = if given.is_empty() { usual } else { given }.to_vec();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
 /// The fastest; of those that are as fast, the one with the fewest sessions, then threads, then
-/// the smallest batch.
+/// the smallest batch, and without an arena.
 fn suggested(all: &[Measured]) -> Option<Measured> {
     let best = all.iter().map(|m| m.inputs_per_s).fold(0.0, f64::max);
     let fast = all
         .iter()
         .filter(|m| m.inputs_per_s >= best * (1.0 - EQUAL));
-    fast.min_by_key(|m| (m.point.sessions, m.point.intra_threads, m.point.max_batch))
-        .copied()
+    fast.min_by_key(|m| {
+        let point = m.point;
+        (
+            point.sessions,
+            point.intra_threads,
+            point.max_batch,
+            point.arena,
+        )
+    })
+    .copied()
 }
 
-/// What all points share.
+/// What is measured.
 struct Engine {
     onnxruntime: Runtime,
     providers: Providers,
@@ -163,6 +226,7 @@ impl Engine {
             p95_ms: at(95),
             mean_batch: inputs as f64 / runs.max(1) as f64,
             load_ms: ms(load),
+            peak_mib: peak_mib(),
         })
     }
 }
@@ -179,6 +243,12 @@ async fn one(model: &Model, tensor: Tensor) -> Result<Duration, InferenceError> 
     Ok(begin.elapsed())
 }
 
+/// The most memory that this process had so far.
+fn peak_mib() -> Option<u64> {
+    let status = Process::myself().ok()?.status().ok()?;
+    Some(status.vmhwm? / 1024)
+}
+
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
@@ -193,12 +263,14 @@ mod tests {
                 sessions,
                 intra_threads: 1,
                 max_batch,
+                arena: false,
             },
             inputs_per_s,
             median_ms: 1.0,
             p95_ms: 1.0,
             mean_batch: 1.0,
             load_ms: 1.0,
+            peak_mib: Some(1),
         }
     }
 
@@ -221,10 +293,17 @@ mod tests {
             sessions: vec![2, 1, 2],
             threads: vec![1],
             batch: vec![8, 1],
+            arena: Vec::new(),
+            point: None,
             inputs: 64,
         };
-        let points = grid(&args, NonZeroUsize::MIN);
+        let points = grid(&args, NonZeroUsize::MIN, true);
         let found: Vec<_> = points.iter().map(|p| (p.sessions, p.max_batch)).collect();
         assert_eq!(found, [(1, 1), (1, 8), (2, 1), (2, 8)]);
+        assert!(points.iter().all(|point| point.arena));
+        let arena = vec![true, false];
+        let both = grid(&EngineArgs { arena, ..args }, NonZeroUsize::MIN, false);
+        let found: Vec<_> = both.iter().map(|point| point.arena).collect();
+        assert_eq!(found, [false, true].repeat(4));
     }
 }

@@ -58,15 +58,25 @@ impl Curve {
 
     /// False and true positive rate of each point; `None` without both classes.
     pub fn rates(&self) -> Option<Vec<(f64, f64)>> {
-        let rate = |p: &Point| Some((share(p.fp, self.negatives)?, share(p.tp, self.positives)?));
-        self.points.iter().map(rate).collect()
+        Some(self.each_rate()?.collect())
+    }
+
+    fn each_rate(&self) -> Option<impl Iterator<Item = (f64, f64)> + Clone> {
+        let both = self.negatives > 0.0 && self.positives > 0.0;
+        let rate = |p: &Point| (p.fp / self.negatives, p.tp / self.positives);
+        both.then(|| self.points.iter().map(rate))
     }
 
     /// Precision and recall of each point but the origin; `None` without both classes.
     pub fn precision_recall(&self) -> Option<Vec<(f64, f64)>> {
-        share(1.0, self.negatives)?;
-        let rate = |p: &Point| Some((share(p.tp, p.tp + p.fp)?, share(p.tp, self.positives)?));
-        self.points.iter().skip(1).map(rate).collect()
+        Some(self.each_precision()?.collect())
+    }
+
+    fn each_precision(&self) -> Option<impl Iterator<Item = (f64, f64)>> {
+        let both = self.negatives > 0.0 && self.positives > 0.0;
+        // A point but the origin has samples, so nothing is divided by 0.
+        let rate = |p: &Point| (p.tp / (p.tp + p.fp), p.tp / self.positives);
+        both.then(|| self.points.iter().skip(1).map(rate))
     }
 
     /// Area under the curve by trapezoids, which is the Mann-Whitney statistic with ties as half
@@ -81,7 +91,7 @@ impl Curve {
     /// Σ (Rₙ − Rₙ₋₁)·Pₙ over the points, without interpolation. `None` without both classes.
     pub fn average_precision(&self) -> Option<f64> {
         let (mut sum, mut before) = (0.0, 0.0);
-        for (precision, recall) in self.precision_recall()? {
+        for (precision, recall) in self.each_precision()? {
             sum += (recall - before) * precision;
             before = recall;
         }
@@ -92,11 +102,11 @@ impl Curve {
     /// lines between neighbouring points of the curve cross FPR = 1 − TPR. `None` without both
     /// classes.
     pub fn eer(&self) -> Option<f64> {
-        let rates = self.rates()?;
+        let rates = self.each_rate()?;
         // FPR − FNR rises from −1 to 1.
         let gap = |(fpr, tpr): (f64, f64)| fpr - (1.0 - tpr);
-        let mut steps = rates.iter().zip(rates.iter().skip(1));
-        let (&a, &b) = steps.find(|(_, b)| gap(**b) >= 0.0)?;
+        let mut steps = rates.clone().zip(rates.skip(1));
+        let (a, b) = steps.find(|(_, b)| gap(*b) >= 0.0)?;
         let part = share(-gap(a), gap(b) - gap(a))?;
         Some((b.0 - a.0).mul_add(part, a.0))
     }
@@ -104,8 +114,7 @@ impl Curve {
     /// The highest true positive rate of a threshold whose false positive rate is at most
     /// `max_fpr`. `None` without both classes.
     pub fn tpr_at_fpr(&self, max_fpr: f64) -> Option<f64> {
-        let rates = self.rates()?;
-        let within = rates.iter().take_while(|(fpr, _)| *fpr <= max_fpr);
-        within.last().map(|(_, tpr)| *tpr)
+        let within = self.each_rate()?.take_while(|(fpr, _)| *fpr <= max_fpr);
+        within.last().map(|(_, tpr)| tpr)
     }
 }

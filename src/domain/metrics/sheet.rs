@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::bootstrap::{Clusters, quantile};
-use super::{Confusion, Curve, Sample, brier, ece, log_loss, rank};
+use super::probability::Prepared;
+use super::{Confusion, Curve, Sample};
 
 /// The metrics, by the names that scikit-learn gives them where it has them.
 pub const NAMES: [&str; 13] = [
@@ -100,17 +101,18 @@ pub fn blank(reason: Absent) -> Sheet {
     NAMES.iter().map(|name| (*name, metric)).collect()
 }
 
-/// Every metric of ranked samples, in the order of [`NAMES`].
-fn values(ranked: &[Sample], threshold: f64) -> Values {
+/// Every metric of ranked samples, in the order of [`NAMES`]; `prepared` is of the same samples.
+fn values(ranked: &[Sample], prepared: Option<&Prepared>, threshold: f64) -> Values {
     let (curve, at) = (Curve::of(ranked), Confusion::at(ranked, threshold));
+    let [log_loss, brier, ece] = prepared.map_or([None; 3], |p| p.metrics(ranked));
     let [ten, one, tenth] = FPRS.map(|fpr| curve.tpr_at_fpr(fpr));
     [
         curve.roc_auc(),
         curve.average_precision(),
         curve.eer(),
-        log_loss(ranked),
-        brier(ranked),
-        ece(ranked),
+        log_loss,
+        brier,
+        ece,
         at.accuracy(),
         at.precision(),
         at.recall(),
@@ -124,9 +126,10 @@ fn values(ranked: &[Sample], threshold: f64) -> Values {
 /// The metrics of `samples`, each of which belongs to the cluster of the same place in `names`.
 pub fn sheet(samples: &[Sample], names: &[&str], rules: &Rules) -> Sheet {
     let (ranked, clusters) = ranked(samples, names);
-    let found = values(&ranked, rules.threshold);
+    let prepared = Prepared::of(&ranked);
+    let found = values(&ranked, prepared.as_ref(), rules.threshold);
     let drawn = if carries_interval(&clusters) {
-        replicate(&ranked, &clusters, rules)
+        replicate(&ranked, prepared.as_ref(), &clusters, rules)
     } else {
         Vec::new()
     };
@@ -148,13 +151,18 @@ fn carries_interval(clusters: &Clusters) -> bool {
     real.min(fake) >= 2
 }
 
-fn replicate(ranked: &[Sample], clusters: &Clusters, rules: &Rules) -> Vec<Values> {
+fn replicate(
+    ranked: &[Sample],
+    prepared: Option<&Prepared>,
+    clusters: &Clusters,
+    rules: &Rules,
+) -> Vec<Values> {
     let mut copy = ranked.to_vec();
     clusters.replicate(rules.replicates, rules.seed, |weights| {
         for (sample, weight) in copy.iter_mut().zip(weights) {
             sample.weight = *weight;
         }
-        values(&copy, rules.threshold)
+        values(&copy, prepared, rules.threshold)
     })
 }
 
@@ -230,8 +238,11 @@ pub fn paired(a: &[Sample], b: &[Sample], names: &[&str], rules: &Rules) -> Shee
             .zip(names)
             .map(|(sample, name)| (sample.synthetic, *name)),
     );
-    let difference = |weights: Option<&[f64]>| {
-        let [x, y] = [a, b].map(|samples| values(&weighted(samples, weights), rules.threshold));
+    let mut both = [a, b].map(Weighed::of);
+    let mut difference = |weights: Option<&[f64]>| {
+        let [x, y] = both
+            .each_mut()
+            .map(|of| of.values(weights, rules.threshold));
         let mut apart = [None; NAMES.len()];
         for (place, (x, y)) in apart.iter_mut().zip(x.into_iter().zip(y)) {
             *place = x.zip(y).map(|(x, y)| y - x);
@@ -247,13 +258,32 @@ pub fn paired(a: &[Sample], b: &[Sample], names: &[&str], rules: &Rules) -> Shee
     judged(&found, &drawn, a, rules)
 }
 
-fn weighted(samples: &[Sample], weights: Option<&[f64]>) -> Vec<Sample> {
-    let mut samples = samples.to_vec();
-    if let Some(weights) = weights {
-        for (sample, weight) in samples.iter_mut().zip(weights) {
-            sample.weight = *weight;
+/// Samples that were ranked once, for weights in the order that they had before.
+struct Weighed {
+    ranked: Vec<Sample>,
+    prepared: Option<Prepared>,
+    /// By rank, the place before.
+    places: Vec<usize>,
+}
+
+impl Weighed {
+    fn of(samples: &[Sample]) -> Self {
+        let mut both: Vec<(usize, Sample)> = samples.iter().copied().enumerate().collect();
+        both.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
+        let (places, ranked): (Vec<usize>, Vec<Sample>) = both.into_iter().unzip();
+        Self {
+            prepared: Prepared::of(&ranked),
+            ranked,
+            places,
         }
     }
-    rank(&mut samples);
-    samples
+
+    fn values(&mut self, weights: Option<&[f64]>, threshold: f64) -> Values {
+        if let Some(weights) = weights {
+            for (sample, place) in self.ranked.iter_mut().zip(&self.places) {
+                sample.weight = weights.get(*place).copied().unwrap_or(0.0);
+            }
+        }
+        values(&self.ranked, self.prepared.as_ref(), threshold)
+    }
 }

@@ -59,6 +59,19 @@ proptest! {
     }
 
     #[test]
+    fn what_is_prepared_gives_the_same_to_the_bit(
+        pairs in tied(), times in prop::collection::vec(0u8..4, 60)
+    ) {
+        let mut weighed = samples(&pairs);
+        let prepared = probability::Prepared::of(&weighed).unwrap();
+        for (sample, times) in weighed.iter_mut().zip(&times) {
+            sample.weight = f64::from(*times);
+        }
+        let expected = [log_loss(&weighed), brier(&weighed), ece(&weighed)];
+        prop_assert_eq!(prepared.metrics(&weighed), expected);
+    }
+
+    #[test]
     fn turned_scores_give_the_rest_of_the_area(pairs in tied()) {
         let turned: Vec<_> = pairs.iter().map(|(y, s)| (*y, -s)).collect();
         let (a, b) = (Curve::of(&samples(&pairs)), Curve::of(&samples(&turned)));

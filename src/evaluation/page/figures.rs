@@ -2,7 +2,7 @@
 
 use super::plot::{Block, Figure, Line};
 use crate::domain::metrics::{Curve, Metric, Sample, rank, reliability};
-use crate::evaluation::document::ModelMetrics;
+use crate::evaluation::document::{Counts, ModelMetrics};
 use crate::evaluation::{Column, Results};
 
 /// The left end of the logarithmic axis, as a decimal logarithm.
@@ -156,10 +156,13 @@ pub(super) fn histogram(model: &Ranked) -> Figure {
 pub(super) fn slices(model: &ModelMetrics, color: usize) -> Option<Figure> {
     let all = model.slices.iter().flat_map(|(kind, slices)| {
         let values = slices.values.iter();
-        values.map(move |(name, slice)| (format!("{kind} {name}"), slice.metrics.get("roc_auc")))
+        values.map(move |(name, slice)| (format!("{kind} {name}"), slice))
     });
-    let rows: Vec<(String, f64, &Metric)> = all
-        .filter_map(|(name, metric)| Some((name, metric?.value?, metric?)))
+    let rows: Vec<(String, f64, &Metric, &Counts)> = all
+        .filter_map(|(name, slice)| {
+            let metric = slice.metrics.get("roc_auc")?;
+            Some((name, metric.value?, metric, &slice.counts))
+        })
         .collect();
     let count = rows.len();
     if count == 0 {
@@ -173,7 +176,7 @@ pub(super) fn slices(model: &ModelMetrics, color: usize) -> Option<Figure> {
         y: 0.0..count as f64,
         ..Figure::unit("roc_auc", "")
     };
-    for (place, (name, value, metric)) in rows.iter().enumerate() {
+    for (place, (name, value, metric, counts)) in rows.iter().enumerate() {
         let bottom = (count - 1 - place) as f64;
         figure.blocks.push(Block {
             color,
@@ -190,25 +193,35 @@ pub(super) fn slices(model: &ModelMetrics, color: usize) -> Option<Figure> {
                     .push(vec![(end, bottom + 0.2), (end, bottom + 0.4)]);
             }
         }
-        let text: String = name.chars().take(40).collect();
-        figure
-            .labels
-            .push((0.01, bottom + 0.95, format!("{text}: {value:.3}")));
+        let name: String = name.chars().take(30).collect();
+        let text = format!("{name}: {value:.3}, {} of {}", counts.scored, counts.total);
+        figure.labels.push((0.01, bottom + 0.95, text));
     }
     Some(figure)
 }
 
-/// A video's scores over its time.
-pub(super) fn over_time(frames: &[(f64, f64)], color: usize) -> Figure {
+/// A video's scores over its time, with a thin line at the threshold and at each of `marks`.
+pub(super) fn over_time(
+    frames: &[(f64, f64)],
+    (threshold, marks): (f64, &[f64]),
+    color: usize,
+) -> Figure {
     let last = frames.iter().map(|(time, _)| *time).fold(0.0, f64::max);
+    let last = if last > 0.0 { last } else { 1.0 };
+    let mut guides = vec![vec![(0.0, threshold), (last, threshold)]];
+    guides.extend(marks.iter().map(|at| vec![(*at, 0.0), (*at, 1.0)]));
     Figure {
         size: (420, 160),
-        x: 0.0..if last > 0.0 { last } else { 1.0 },
+        x: 0.0..last,
         lines: vec![Line {
             color,
             points: frames.to_vec(),
             dots: true,
         }],
+        guides: marks
+            .iter()
+            .map(|at| vec![(*at, 0.0), (*at, 1.0)])
+            .collect(),
         ..Figure::unit("seconds", "score")
     }
 }

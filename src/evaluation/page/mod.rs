@@ -1,5 +1,6 @@
 //! `report.html`: one file that needs nothing else, no network either.
 
+mod errors;
 mod figures;
 mod plot;
 
@@ -7,22 +8,29 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::figures::Ranked;
 use self::plot::{Figure, css_color};
-use super::document::{Document, Level, ModelMetrics};
+use super::document::{Counts, Document, Level, ModelMetrics};
 use super::error::EvaluationError;
-use super::manifest::Video;
-use super::outcome::{Column, Outcome, Results};
+use super::outcome::{Column, Results};
+use super::thumbnails::Thumbnails;
 use crate::domain::metrics::{Metric, NAMES};
 
 const STYLE: &str = include_str!("page.css");
 
-/// Errors of each kind that are shown of a model.
-const WORST: usize = 4;
+/// What the table of slices shows.
+const OF_SLICES: [&str; 4] = ["roc_auc", "average_precision", "eer", "recall"];
 
 /// Failures that are listed.
 const FAILURES: usize = 200;
 
+/// What a browser may load for the page: nothing but what is in it.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
 /// The page of `document`, which was made of `results`.
-pub fn page(document: &Document, results: &Results) -> Result<String, EvaluationError> {
+pub fn page(
+    document: &Document,
+    results: &Results,
+    thumbnails: &Thumbnails,
+) -> Result<String, EvaluationError> {
     let columns = results.columns.iter();
     let ranked: Vec<Ranked> = columns.map(|column| Ranked::of(results, column)).collect();
     let shared = [
@@ -38,7 +46,9 @@ pub fn page(document: &Document, results: &Results) -> Result<String, Evaluation
     let mut models = Vec::new();
     for (number, (column, ranked)) in results.columns.iter().zip(&ranked).enumerate() {
         if let Some(metrics) = document.models.get(&column.model) {
-            models.push(model(number, column, metrics, ranked, results, document)?);
+            let threshold = document.rules.threshold;
+            let errors = errors::errors(number, column, results, (threshold, thumbnails))?;
+            models.push(model(number, column, metrics, ranked, &errors)?);
         }
     }
     let markup = html! {
@@ -46,6 +56,7 @@ pub fn page(document: &Document, results: &Results) -> Result<String, Evaluation
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "Evaluation" }
                 style { (PreEscaped(STYLE)) }
@@ -124,7 +135,7 @@ fn table<'a>(
     html! {
         div.wide { table {
             tr { th {} @for (name, _) in &models { th { (name) } } }
-            tr { th { "with a score" } @for (_, level) in &models { td { (coverage(level)) } } }
+            tr { th { "with a score" } @for (_, level) in &models { td { (coverage(&level.counts)) } } }
             @for name in NAMES {
                 tr { th { (name) } @for (_, level) in &models { td { (metric(level.metrics.get(name))) } } }
             }
@@ -132,8 +143,7 @@ fn table<'a>(
     }
 }
 
-fn coverage(level: &Level) -> Markup {
-    let counts = &level.counts;
+fn coverage(counts: &Counts) -> Markup {
     html! {
         (counts.scored) " of " (counts.total) " (" (counts.real) " real, " (counts.synthetic) " synthetic)"
         @if counts.inconclusive > 0 { br; small { (counts.inconclusive) " inconclusive" } }
@@ -183,23 +193,15 @@ fn model(
     column: &Column,
     metrics: &ModelMetrics,
     ranked: &Ranked,
-    results: &Results,
-    document: &Document,
+    errors: &Markup,
 ) -> Result<Markup, EvaluationError> {
     let mut plots = vec![shown(
         "Scores (blue: real, orange: synthetic)",
         &figures::histogram(ranked),
     )?];
     if let Some(figure) = figures::slices(metrics, number) {
-        plots.push(shown("By method and source", &figure)?);
-    }
-    let mut errors = Vec::new();
-    for (video, outcome) in worst(results, column, document.rules.threshold) {
-        let plot = match outcome.frames() {
-            [] => None,
-            frames => Some(figures::over_time(frames, number).draw()?),
-        };
-        errors.push((video, outcome.score().unwrap_or_default(), plot));
+        let title = "roc_auc by method and source, and videos with a score";
+        plots.push(shown(title, &figure)?);
     }
     Ok(html! {
         h2 { (column.model) }
@@ -207,49 +209,42 @@ fn model(
             p { "Version " (by.version) ", " (by.status) ", on " (by.provider) ". Bundle " code { (by.sha256) } }
         }
         div.plots { @for plot in &plots { (plot) } }
-        @if !errors.is_empty() {
-            h3 { "Worst errors" }
-            div.plots {
-                @for (video, score, plot) in &errors {
-                    figure {
-                        figcaption {
-                            code { (video.path) } br;
-                            (if video.synthetic { "synthetic" } else { "real" }) ", score " (format!("{score:.3}"))
-                            @if let Some(method) = &video.method { ", " (method) }
-                            @if let Some(source) = &video.source { ", " (source) }
-                        }
-                        @if let Some(svg) = plot { (PreEscaped(svg)) }
-                    }
-                }
-            }
-        }
+        (slices(metrics))
+        (errors)
     })
 }
 
-/// The real videos with the highest scores and the synthetic ones with the lowest, as far as they
-/// are on the wrong side.
-fn worst<'a>(
-    results: &'a Results,
-    column: &'a Column,
-    threshold: f64,
-) -> Vec<(&'a Video, &'a Outcome)> {
-    let answers = results.videos.iter().zip(&column.outcomes);
-    let mut wrong: Vec<(f64, &Video, &Outcome)> = answers
-        .filter_map(|(video, outcome)| {
-            let score = outcome.score()?;
-            ((score >= threshold) != video.synthetic).then_some((score, video, outcome))
-        })
-        .collect();
-    wrong.sort_by(|a, b| (b.0 - threshold).abs().total_cmp(&(a.0 - threshold).abs()));
-    let of_class = |synthetic: bool| {
-        let of_class = wrong
+/// Every slice, those without a number too.
+fn slices(metrics: &ModelMetrics) -> Markup {
+    let of_kinds = || {
+        metrics
+            .slices
             .iter()
-            .filter(move |(_, video, _)| video.synthetic == synthetic);
-        of_class
-            .take(WORST)
-            .map(|(_, video, outcome)| (*video, *outcome))
+            .filter(|(_, of)| !of.values.is_empty())
     };
-    of_class(false).chain(of_class(true)).collect()
+    html! {
+        @if of_kinds().next().is_some() {
+            details {
+                summary { "All slices" }
+                div.wide { table {
+                    tr { th {} th { "with a score" } @for name in OF_SLICES { th { (name) } } th { "against" } }
+                    @for (kind, of) in of_kinds() {
+                        @for (name, slice) in &of.values {
+                            tr {
+                                td { (kind) " " (name) }
+                                td { (coverage(&slice.counts)) }
+                                @for name in OF_SLICES { td { (metric(slice.metrics.get(name))) } }
+                                td { (slice.against.unwrap_or_default().replace('_', " ")) }
+                            }
+                        }
+                        @if of.left_out > 0 {
+                            tr { td { (of.left_out) " more by " (kind) } td { "left out" } }
+                        }
+                    }
+                } }
+            }
+        }
+    }
 }
 
 fn failures(document: &Document) -> Markup {

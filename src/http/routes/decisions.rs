@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::domain::audit::Head;
@@ -96,8 +97,12 @@ fn now() -> Timestamp {
 
 async fn read(state: &AppState, request: Request) -> Result<NewDecision, Problem> {
     let body = upload::small(state, request, LONGEST).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("The body is no decision: {error}.")))
+    let wrong = |error: serde_json::Error| {
+        Problem::bad_request(format!("The body is no decision: {error}."))
+    };
+    // Not at once as what it should be: a list would do for that.
+    let members: Map<String, Value> = serde_json::from_slice(&body).map_err(wrong)?;
+    serde_json::from_value(Value::Object(members)).map_err(wrong)
 }
 
 /// Decisions on one report.

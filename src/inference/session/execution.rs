@@ -1,5 +1,7 @@
 //! Registration of execution providers: whether the library has one, and what it says.
 
+use std::path::Path;
+
 use ort::ep::ExecutionProviderDispatch;
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider};
 use ort::session::builder::SessionBuilder;
@@ -34,11 +36,13 @@ fn is_offered(provider: Provider) -> ort::Result<bool> {
     }
 }
 
-/// `builder` with the target's provider, or why it can't be used.
+/// `builder` with the target's provider, or why it can't be used. `folder` is where the provider
+/// may keep what it compiles.
 pub(super) fn register(
     builder: SessionBuilder,
     runtime: &Runtime,
     config: SessionConfig<'_>,
+    folder: Option<&Path>,
 ) -> Result<SessionBuilder, InferenceError> {
     let provider = config.target.provider;
     let unusable = |reason: String| InferenceError::ProviderUnusable { provider, reason };
@@ -47,7 +51,13 @@ pub(super) fn register(
     }
     let whole = config.target.require_full && provider != Provider::Cpu;
     let builder = builder
-        .with_execution_providers([dispatch(config).error_on_failure()])
+        .with_execution_providers([
+            // Whatever the provider, the processor's memory is what an arena is of.
+            ep::CPU::default()
+                .with_arena_allocator(config.target.tuning.arena)
+                .build(),
+            dispatch(config, folder).error_on_failure(),
+        ])
         .map_err(|e| unusable(e.message().to_owned()))?;
     if !whole {
         return Ok(builder);
@@ -89,12 +99,22 @@ pub(super) fn refusal(
 }
 
 /// Our defaults first: the configuration's options replace them.
-fn dispatch(config: SessionConfig<'_>) -> ExecutionProviderDispatch {
-    let options = &config.target.options;
+fn dispatch(config: SessionConfig<'_>, folder: Option<&Path>) -> ExecutionProviderDispatch {
+    let target = config.target;
+    let caching = folder.into_iter().flat_map(|folder| {
+        let own = target.provider.cache_options().iter();
+        own.map(move |(key, value)| {
+            let value = value.map_or_else(|| folder.display().to_string(), str::to_owned);
+            ((*key).to_owned(), value)
+        })
+    });
+    let options: Vec<(String, String)> = caching.chain(target.options.iter().cloned()).collect();
+    let options = options.as_slice();
     let threads = config.intra_threads.to_string();
     match config.target.provider {
-        // No arena: it keeps a run's largest working set for ever, and costs no time here.
-        Provider::Cpu => ep::CPU::default().with_arena_allocator(false).build(),
+        Provider::Cpu => ep::CPU::default()
+            .with_arena_allocator(target.tuning.arena)
+            .build(),
         // TF32 drops 13 bits of a number's 23, and moves scores.
         Provider::Cuda => with(ep::CUDA::default(), &[("use_tf32", "0")], options).build(),
         Provider::TensorRt => with(ep::TensorRT::default(), &[], options).build(),

@@ -7,7 +7,8 @@ use ndarray::ArrayD;
 use super::super::error::InferenceError;
 use super::super::providers::{Nodes, Target};
 use super::super::tensor::Tensor;
-use super::{Profile, Runtime, Session, SessionConfig, builder, execution};
+use super::profile::Profile;
+use super::{Runtime, Session, SessionConfig, builder, execution};
 
 /// `logit` [1] = 1, 2 and 4 times the means of the channels of `x` float32 [1, 3, 2, 2]; written by
 /// `tests/models/make.py` as `single.onnx`.
@@ -31,12 +32,13 @@ impl Runtime {
         let profile = Profile::of(target).map_err(failed)?;
         let builder =
             builder(self, config, profile.as_ref()).map_err(|e| failed(e.message().to_owned()))?;
-        let inner = execution::register(builder, self, config)?
+        let inner = execution::register(builder, self, config, None)?
             .commit_from_memory(PROBE)
             .map_err(|e| failed(e.message().to_owned()))?;
         let mut session = Session {
             inner,
             options: Vec::new(),
+            shrink: false,
             model: NAME.to_owned(),
             input: "x".to_owned(),
             profile,

@@ -2,14 +2,60 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tempfile::TempDir;
 
-use super::super::providers::Nodes;
+use super::super::error::InferenceError;
+use super::super::provider::Provider;
+use super::super::providers::{Nodes, Target};
 
 /// Largest profile that is read, in bytes; one run of thousands of nodes takes a few megabytes.
 const MAX_BYTES: u64 = 256 << 20;
+
+/// A profile that is being written, in a folder of its own.
+pub(super) struct Profile {
+    folder: TempDir,
+    provider: Provider,
+    require_full: bool,
+}
+
+impl Profile {
+    /// For a provider that could leave parts to another.
+    pub(super) fn of(target: &Target) -> Result<Option<Self>, String> {
+        if target.provider == Provider::Cpu {
+            return Ok(None);
+        }
+        let folder = tempfile::Builder::new().prefix("jaga-profile-").tempdir();
+        Ok(Some(Self {
+            folder: folder.map_err(|e| e.to_string())?,
+            provider: target.provider,
+            require_full: target.require_full,
+        }))
+    }
+
+    /// Begin of the path that it is written to.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    /// An error where its provider ran nothing of `model`, or not all and that is required.
+    pub(super) fn judge(&self, model: &str, nodes: Nodes) -> Result<Nodes, InferenceError> {
+        let own = nodes.get(self.provider.name()).copied().unwrap_or_default();
+        if own > 0 && (nodes.len() == 1 || !self.require_full) {
+            return Ok(nodes);
+        }
+        let counts = nodes
+            .iter()
+            .map(|(name, count)| format!("{count} on {name}"));
+        Err(InferenceError::NotWhole {
+            model: model.to_owned(),
+            provider: self.provider,
+            detail: format!("of its nodes ran {}", counts.collect::<Vec<_>>().join(", ")),
+        })
+    }
+}
 
 /// An entry of the trace; only what is needed.
 #[derive(Deserialize)]

@@ -207,6 +207,10 @@ impl Lists<'_> {
                 samples.filter(|sample| sample.place.frame == sight.index)
             };
             let scores = here().filter_map(|sample| self.shown(sample.outcome));
+            let of = here()
+                .filter(|sample| matches!(sample.outcome, Outcome::Scored(_)))
+                .find_map(|sample| sample.of);
+            let times = &self.evidence.outputs.chosen.times_s;
             let faces = self.finder.map(|finder| {
                 let seen = sight.faces.get(finder);
                 let faces = seen.map_or(&[][..], |seen| seen.faces.as_slice());
@@ -224,6 +228,7 @@ impl Lists<'_> {
             FrameReport {
                 time_s: sight.time_s,
                 score: scores.reduce(|a, b| if b > a { b } else { a }),
+                score_of_s: of.and_then(|frame| times.get(frame).copied()),
                 faces,
             }
         };

@@ -381,8 +381,12 @@ fn the_engines_settings_are_measured_and_suggested() {
     let [points @ .., last] = lines.as_slice() else {
         panic!("{out}")
     };
-    assert_eq!(points.len(), 4);
+    // The fastest is measured with an arena too.
+    assert_eq!(points.len(), 5);
+    let arenas: Vec<_> = points.iter().map(|point| point["arena"].clone()).collect();
+    assert_eq!(arenas, [false, false, false, false, true]);
     for point in points {
+        assert!(point["peak_mib"].as_u64().unwrap() > 0, "{point}");
         let batch = point["max_batch"].as_f64().unwrap();
         let mean = point["mean_batch"].as_f64().unwrap();
         assert!((1.0..=batch).contains(&mean), "{point}");
@@ -392,7 +396,7 @@ fn the_engines_settings_are_measured_and_suggested() {
     assert_eq!(last["model"], "tiny");
     assert!(points.iter().any(|point| {
         let same = |key| point[key] == suggested[key];
-        same("sessions") && same("intra_threads") && same("max_batch")
+        same("sessions") && same("intra_threads") && same("max_batch") && same("arena")
     }));
     assert_eq!(shell.run(&["bench", "engine", "--batch", "0"]).0, 2);
     let (code, _, err) = shell.run(&["bench", "engine", "--model", "nobody"]);

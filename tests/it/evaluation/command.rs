@@ -100,6 +100,29 @@ fn other_tools_scores_are_judged_without_a_model() {
     assert_eq!(run().1, out, "the same bytes again");
 }
 
+/// The example of scikit-learn's pages of `roc_auc_score` and `average_precision_score`, five times,
+/// as fewer videos of a class have no number.
+#[test]
+fn a_published_table_gives_the_published_numbers() {
+    let Some(shell) = Shell::new() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let mut table = "path,label,score\n".to_owned();
+    for copy in 0..5 {
+        for (number, row) in ["0,0.1", "0,0.4", "1,0.35", "1,0.8"].iter().enumerate() {
+            writeln!(table, "{copy}-{number}.mp4,{row}").unwrap();
+        }
+    }
+    let path = place.path().join("published.csv");
+    fs::write(&path, table).unwrap();
+    let (code, out, err) = shell.run(&["eval", "--from", path.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let document: Value = serde_json::from_str(&out).unwrap();
+    let metrics = &document["models"]["scores"]["video"]["metrics"];
+    let value = |name: &str| metrics[name]["value"].as_f64().unwrap();
+    assert!((value("roc_auc") - 0.75).abs() < 1e-12);
+    assert!((value("average_precision") - 5.0 / 6.0).abs() < 1e-12);
+}
+
 #[test]
 fn what_is_wrong_with_a_table_is_named() {
     let Some(shell) = Shell::new() else { return };
@@ -212,11 +235,10 @@ fn a_manifest_is_scored_once_and_every_file_is_there() {
 /// Names and times of change of what is kept.
 fn entries(out: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
     let files = fs::read_dir(out.join("cache")).unwrap();
-    let mut found: Vec<_> = files
-        .map(|entry| {
-            let entry = entry.unwrap();
-            (entry.path(), entry.metadata().unwrap().modified().unwrap())
-        })
+    let entries = files.map(Result::unwrap);
+    let mut found: Vec<_> = entries
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| (entry.path(), entry.metadata().unwrap().modified().unwrap()))
         .collect();
     found.sort();
     assert_eq!(found.len(), 3, "{found:?}");

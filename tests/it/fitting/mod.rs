@@ -182,6 +182,7 @@ fn no_clip_of_a_fold_is_in_its_own_score() {
     let plan = Plan {
         folds: 3,
         seed: 0,
+        repeats: 2,
         balance: Balance::Groups,
         strengths: vec![0.01, 1.0],
         shares: vec![0.0],
@@ -189,28 +190,32 @@ fn no_clip_of_a_fold_is_in_its_own_score() {
         max_fpr: 0.02,
     };
     let whole = fit(&clips(rows.clone()), None, &plan).unwrap();
-    assert_eq!((whole.tried.len(), whole.inner.len()), (2, 3));
+    assert_eq!((whole.tried.len(), whole.rounds.len()), (2, 2));
+    let first = &whole.rounds[0];
+    assert_eq!(first.inner.len(), 3);
+    assert_ne!(first.fold, whole.rounds[1].fold);
     // Other embeddings in fold 0 move the scores of the other folds only, but for their own.
     let mut other = rows.clone();
-    let inside: Vec<usize> = (0..300).filter(|c| whole.fold[*c] == 0).collect();
+    let inside: Vec<usize> = (0..300).filter(|c| first.fold[*c] == 0).collect();
     for (clip, from) in inside.iter().zip(inside.iter().rev()) {
         other.row_mut(*clip).assign(&rows.row(*from));
     }
     let moved = fit(&clips(other), None, &plan).unwrap();
+    let moved = &moved.rounds[0];
     for (clip, from) in inside.iter().zip(inside.iter().rev()) {
-        assert!((moved.unseen[*clip] - whole.unseen[*from]).abs() < 1e-9);
+        assert!((moved.unseen[*clip] - first.unseen[*from]).abs() < 1e-9);
     }
     assert!(
         moved
             .unseen
             .iter()
-            .zip(&whole.unseen)
+            .zip(&first.unseen)
             .any(|(a, b)| (a - b).abs() > 1e-3)
     );
     let again = fit(&clips(rows), None, &plan).unwrap();
     assert_eq!(
-        (again.head, again.unseen),
-        (whole.head, whole.unseen),
+        (&again.head, &again.rounds[1].unseen),
+        (&whole.head, &whole.rounds[1].unseen),
         "to the bit"
     );
 }

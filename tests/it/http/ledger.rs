@@ -192,6 +192,7 @@ fn what_can_not_be_decided_or_counted_is_told() {
         (json!({ "ruling": "upheld", "reviewer": " " }), 400),
         (json!({ "ruling": "maybe", "reviewer": "ana" }), 400),
         (json!({ "ruling": "upheld" }), 400),
+        (json!(["upheld", "ana"]), 400),
         (
             json!({ "ruling": "upheld", "reviewer": "ana", "score": 1 }),
             400,

@@ -23,6 +23,7 @@ mod policies;
 mod problems;
 mod process;
 mod recall;
+mod repeats;
 mod rescore;
 mod score;
 mod simulate;

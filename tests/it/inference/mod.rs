@@ -10,6 +10,7 @@
 mod batches;
 mod faces;
 mod finders;
+mod graphs;
 mod heads;
 pub(crate) mod import;
 mod parity;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jaga::domain::frame::Picture;
-use jaga::inference::session::{InputSlot, Session, SessionConfig, SharedWeights};
+use jaga::inference::session::{InputSlot, Prepared, Session, SessionConfig};
 use jaga::inference::{
     InferenceError, InferenceErrorKind, Model, ModelsConfig, Provider, Runtime, Tensor,
 };
@@ -242,8 +242,8 @@ fn a_batch_gives_what_its_pictures_give_alone() {
         shape: &[Some(1), Some(3), Some(2), Some(2)],
         max_batch: 4,
     };
-    let weights = SharedWeights::default();
-    let mut session = Session::new(&runtime, &bundle, input, config, &weights).unwrap();
+    let prepared = Prepared::default();
+    let mut session = Session::new(&runtime, &bundle, input, config, &prepared).unwrap();
     let one = |seed: u16| ndarray::ArrayD::from_elem(vec![1, 3, 2, 2], f32::from(seed) / 9.0);
     let singles = [one(1), one(2), one(3)];
     let mut run = |tensor: Tensor| session.run(&tensor, &["logit"]).unwrap().remove(0);
@@ -269,7 +269,12 @@ async fn sessions_that_share_weights_answer_as_one_that_has_its_own() {
     };
     let place = tempfile::tempdir().unwrap();
     let bundle = external.bundle(&place.path().join("tiny"));
-    assert_eq!(SharedWeights::read(&bundle).unwrap().count(), 2);
+    let config = SessionConfig {
+        target: &Provider::Cpu.into(),
+        intra_threads: 1,
+    };
+    let of = |sessions| Prepared::new(&runtime, &bundle, config, sessions).unwrap();
+    assert_eq!([of(1).shared(), of(2).shared()], [0, 2]);
     let own = tiny("slow.onnx", PLAIN_NCHW, SLOW)
         .start(&runtime, 1)
         .unwrap();

@@ -6,7 +6,7 @@ use jaga::domain::frame::Picture;
 use jaga::domain::windows::{Step, WindowPlan};
 use jaga::inference::bundle::manifest::Layout;
 use jaga::inference::bundle::{FinderTask, Sorted};
-use jaga::inference::session::{InputSlot, Session, SessionConfig, SharedWeights};
+use jaga::inference::session::{InputSlot, Prepared, Session, SessionConfig};
 use jaga::inference::{
     Bundle, InferenceError, InferenceErrorKind, Look, Model, ModelsConfig, Pixels, Provider,
     Runtime, Tensor,
@@ -264,7 +264,7 @@ fn open_session(runtime: &Runtime, bundle: &Bundle<FinderTask>) -> Result<Sessio
         target: &Provider::Cpu.into(),
         intra_threads: 1,
     };
-    Session::new(runtime, bundle, input, config, &SharedWeights::default())
+    Session::new(runtime, bundle, input, config, &Prepared::default())
 }
 
 #[test]
