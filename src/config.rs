@@ -11,7 +11,7 @@ use crate::domain::lanes::Lane;
 use crate::domain::transparency::statement::{InvalidTerms, TransparencyConfig};
 use crate::http::config::{LimitsConfig, ServerConfig};
 use crate::inference::{ModelsConfig, RuntimeConfig};
-use crate::media::config::MediaConfig;
+use crate::media::config::{MediaConfig, PerturbConfig};
 use crate::outbound::config::{FetchConfig, WebhooksConfig};
 use crate::pipeline::config::{AnalysisConfig, PolicyConfig};
 use crate::store::config::StoreConfig;
@@ -31,6 +31,8 @@ pub struct Config {
     pub analysis: AnalysisConfig,
     /// The decoder child.
     pub media: MediaConfig,
+    /// The perturber child, for evaluations.
+    pub perturb: PerturbConfig,
     /// ONNX Runtime.
     pub runtime: RuntimeConfig,
     /// Model bundles.
@@ -197,6 +199,15 @@ impl Config {
             if id == 0 || id == u32::MAX {
                 return wrong(key, "an id that isn't root's", &id);
             }
+        }
+        if !(self.perturb.deadline_s > 0.0 && self.perturb.deadline_s <= 86_400.0) {
+            let expected = "more than 0, at most 86400";
+            return wrong("perturb.deadline_s", expected, &self.perturb.deadline_s);
+        }
+        if !(1..=1 << 30).contains(&self.perturb.max_output_bytes) {
+            let expected = "1..=1073741824";
+            let got = self.perturb.max_output_bytes;
+            return wrong("perturb.max_output_bytes", expected, &got);
         }
         if let Some((lane, share)) = self.models.shares.out_of_range() {
             let key = match lane {

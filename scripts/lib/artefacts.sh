@@ -50,8 +50,11 @@ make_weights() {
 # The build is fresh when no source is newer than the start of the last build that succeeded.
 build_is_fresh() {
     local stamp="$JAGA_HOME/stamps/build"
-    [[ -f $stamp && -x $TARGET_DIR/release/jaga && -x $TARGET_DIR/release/jaga-decoder ]] || return 1
-    local sources=() path
+    local sources=() path program
+    [[ -f $stamp ]] || return 1
+    for program in jaga jaga-decoder jaga-perturber; do
+        [[ -x $TARGET_DIR/release/$program ]] || return 1
+    done
     for path in Cargo.toml Cargo.lock rust-toolchain.toml build.rs .cargo src; do
         [[ -e $JAGA_ROOT/$path ]] && sources+=("$JAGA_ROOT/$path")
     done

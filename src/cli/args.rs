@@ -263,7 +263,7 @@ pub struct EvalArgs {
     )]
     pub manifest: Option<PathBuf>,
     /// CSV table `path,label,score[,source][,method][,model]` of scores that exist already.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["models", "frames", "sampling", "split"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["models", "frames", "sampling", "split", "perturb"])]
     pub from: Option<PathBuf>,
     /// Model to evaluate; can be given several times. The configured ones when absent.
     #[arg(long = "model", value_name = "NAME")]
@@ -293,6 +293,13 @@ pub struct EvalArgs {
     /// Seed of the draws.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+    /// Also score what compression and handling make of each video: all kinds, or those named, such
+    /// as `h264,blur`, or with their strengths, such as `h264=23,28,blur=4`.
+    #[arg(long, value_name = "KINDS", num_args = 0..=1, default_missing_value = "")]
+    pub perturb: Vec<String>,
+    /// Seconds of each video, from its start, that --perturb looks at; more than 0, at most 600.
+    #[arg(long, value_name = "S", default_value_t = 10.0, requires = "perturb")]
+    pub perturb_seconds: f64,
 }
 
 /// `jaga drift`

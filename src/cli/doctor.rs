@@ -13,7 +13,7 @@ use crate::inference::{Providers, Registry, Runtime};
 use crate::media::decoder::examine;
 use crate::media::sandbox::Walls;
 use crate::media::sandbox::attempts::ATTEMPTS;
-use crate::media::{Decoder, MediaConfig, MediaError};
+use crate::media::{Decoder, MediaConfig, MediaError, Perturber};
 use crate::pipeline::policies::Policies;
 use crate::store::{KeyRing, Spool};
 
@@ -28,6 +28,7 @@ pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outco
         }
         Err(error) => sheet.check::<&str>("decoder", Err(error))?,
     }
+    perturber(config, &mut sheet)?;
     sheet.check(
         "data",
         Spool::open(&config.data).map(|_| config.data.dir.display().to_string()),
@@ -44,6 +45,21 @@ pub(super) fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<Outco
     } else {
         Outcome::Done
     })
+}
+
+/// No server needs it, so one that isn't there is no fault; one that is must work.
+fn perturber(config: &Config, sheet: &mut Sheet<'_, impl Write>) -> io::Result<()> {
+    match Perturber::start(&config.media, &config.perturb) {
+        Ok(_) => sheet.check("perturber", Ok::<_, MediaError>("for jaga eval --perturb")),
+        Err(MediaError::Spawn { program, .. }) if config.perturb.program.is_none() => sheet.note(
+            "perturber",
+            &format!(
+                "not here ({}); jaga eval --perturb needs it",
+                program.display()
+            ),
+        ),
+        Err(error) => sheet.check::<&str>("perturber", Err(error)),
+    }
 }
 
 /// The walls around a child, and whether they hold against what a child that was taken over would

@@ -12,9 +12,11 @@ use super::progress;
 use super::{Misuse, Outcome};
 use crate::config::Config;
 use crate::domain::metrics::{Metric, Rules};
+use crate::domain::perturbation::{self, Perturbation};
 use crate::evaluation::{
-    Document, Looking, Manifest, Programs, Results, Scoring, Thumbnails, document, frames_parquet,
-    page, read_scores, reference, score, scores_parquet, thumbnails, write_frames, write_scores,
+    Document, Looking, Manifest, Programs, Results, Robustness, Scoring, Sweep, Thumbnails,
+    add_robustness, document, frames_parquet, page, read_scores, reference, score, score_perturbed,
+    scores_parquet, thumbnails, write_frames, write_robustness, write_scores,
 };
 
 /// Scores, or reads scores, and writes what they are worth.
@@ -29,30 +31,58 @@ pub(super) fn run(
         seed: args.seed,
         ..Rules::default()
     };
+    let sweep = sweep(args)?;
     let Scored {
         results,
         table,
         programs,
         thumbnails,
+        robustness,
     } = match &args.from {
         Some(path) => from_table(path)?,
-        None => from_models(config, args)?,
+        None => from_models(config, args, sweep.as_deref())?,
     };
-    let document = document(&results, table, programs, &rules);
+    let mut document = document(&results, table, programs, &rules);
+    if let Some(robustness) = &robustness {
+        add_robustness(&mut document, robustness);
+    }
     match &args.out {
         Some(folder) => {
             write(folder, &results, &document, args.from.is_none())?;
+            if let Some(robustness) = &robustness {
+                let mut rows = Vec::new();
+                write_robustness(robustness, &mut rows)?;
+                replace(&folder.join("robustness.csv"), &rows)?;
+            }
             let page = page(&document, &results, &thumbnails)?;
             replace(&folder.join("report.html"), page.as_bytes())?;
             writeln!(out, "{}", summary(&document).trim_fmt())?;
         }
         None => writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?,
     }
-    Ok(if document.failures.is_empty() {
+    let swept = document.robustness.as_ref();
+    let all_made = swept.is_none_or(|facts| facts.failures.is_empty());
+    Ok(if document.failures.is_empty() && all_made {
         Outcome::Done
     } else {
         Outcome::SomeFailed
     })
+}
+
+/// What `--perturb` names; `None` without it.
+fn sweep(args: &EvalArgs) -> Result<Option<Vec<Perturbation>>, Misuse> {
+    if args.perturb.is_empty() {
+        return Ok(None);
+    }
+    if !(args.perturb_seconds > 0.0 && args.perturb_seconds <= 600.0) {
+        let got = args.perturb_seconds;
+        return Err(Misuse(format!(
+            "--perturb-seconds must be more than 0 and at most 600, not {got}"
+        )));
+    }
+    perturbation::parse(&args.perturb.join(","))
+        .map(Some)
+        .map_err(|error| Misuse(format!("--perturb: {error}")))
 }
 
 /// What is judged.
@@ -62,6 +92,8 @@ struct Scored {
     table: String,
     programs: Option<Programs>,
     thumbnails: Thumbnails,
+    /// Where a sweep was asked for.
+    robustness: Option<Robustness>,
 }
 
 fn from_table(path: &Path) -> anyhow::Result<Scored> {
@@ -71,10 +103,15 @@ fn from_table(path: &Path) -> anyhow::Result<Scored> {
         table,
         programs: None,
         thumbnails: Thumbnails::FROM_A_TABLE,
+        robustness: None,
     })
 }
 
-fn from_models(config: &Config, args: &EvalArgs) -> anyhow::Result<Scored> {
+fn from_models(
+    config: &Config,
+    args: &EvalArgs,
+    sweep: Option<&[Perturbation]>,
+) -> anyhow::Result<Scored> {
     let (Some(path), Some(folder)) = (&args.manifest, &args.out) else {
         return Err(Misuse("MANIFEST.csv needs --out DIR; or give --from FILE".to_owned()).into());
     };
@@ -87,14 +124,14 @@ fn from_models(config: &Config, args: &EvalArgs) -> anyhow::Result<Scored> {
     models.retain(|model| seen.insert(model.clone()));
     let bar = progress::bar(manifest.videos.len(), "videos");
     let cache = folder.join("cache");
-    let scoring = Scoring {
+    let scoring = || Scoring {
         config: config.clone(),
         models: &models,
         frames: args.frames,
         sampling: args.sampling,
         cache: &cache,
     };
-    let (results, programs) = score(&manifest, scoring, &|| bar.inc(1))?;
+    let (results, programs) = score(&manifest, scoring(), &|| bar.inc(1))?;
     bar.finish_and_clear();
     let looking = Looking {
         config,
@@ -108,12 +145,35 @@ fn from_models(config: &Config, args: &EvalArgs) -> anyhow::Result<Scored> {
     } else {
         thumbnails(&results, args.threshold, &looking)?
     };
+    let robustness = match sweep {
+        Some(perturbations) => Some(perturbed(&manifest, scoring(), args, perturbations)?),
+        None => None,
+    };
     Ok(Scored {
         results,
         table: manifest.blake3,
         programs,
         thumbnails,
+        robustness,
     })
+}
+
+fn perturbed(
+    manifest: &Manifest,
+    scoring: Scoring<'_>,
+    args: &EvalArgs,
+    perturbations: &[Perturbation],
+) -> anyhow::Result<Robustness> {
+    // The unchanged stretch is one more.
+    let number = manifest.videos.len() * (perturbations.len() + 1);
+    let bar = progress::bar(number, "perturbed videos");
+    let sweep = Sweep {
+        perturbations,
+        seconds: args.perturb_seconds,
+    };
+    let robustness = score_perturbed(manifest, scoring, sweep, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(robustness)
 }
 
 /// The scores are written where this run made them; else they are the caller's own.

@@ -23,6 +23,7 @@ mod luma;
 pub mod media;
 pub mod metrics;
 pub mod near;
+pub mod perturbation;
 pub mod plan;
 pub mod policy;
 pub mod quality;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::manifest::Video;
 use super::outcome::{Column, Outcome, Provenance, Results};
+use super::perturb::{ModelRobustness, SweepFacts};
 use super::side_by_side::{both, each};
 use crate::domain::metrics::{Absent, Metric, Rules, Sample, Sheet, blank, paired, sheet};
 
@@ -50,6 +51,9 @@ pub struct Document {
     pub comparisons: Vec<Comparison>,
     /// Every file that could not be scored.
     pub failures: Vec<Failure>,
+    /// What was done to the videos, and what of it could not be scored; absent without a sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub robustness: Option<SweepFacts>,
 }
 
 /// The data's identity.
@@ -78,6 +82,9 @@ pub struct ModelMetrics {
     pub frame: Option<Level>,
     /// Columns `method` and `source`, then their values.
     pub slices: BTreeMap<&'static str, Slices>,
+    /// What compression and handling do to the scores; absent without a sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub robustness: Option<ModelRobustness>,
 }
 
 /// Counts and metrics.
@@ -189,6 +196,7 @@ pub fn document(
             .collect(),
         comparisons: comparisons(results, rules),
         failures: failures(results),
+        robustness: None,
     }
 }
 
@@ -226,6 +234,7 @@ fn model(results: &Results, column: &Column, rules: &Rules) -> ModelMetrics {
             ("method", slices(&answers, |v| v.method.as_deref(), rules)),
             ("source", slices(&answers, |v| v.source.as_deref(), rules)),
         ]),
+        robustness: None,
     }
 }
 

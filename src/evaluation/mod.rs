@@ -10,6 +10,7 @@ mod error;
 mod manifest;
 mod outcome;
 mod page;
+mod perturb;
 mod rows;
 mod scoring;
 mod side_by_side;
@@ -25,6 +26,9 @@ pub use error::EvaluationError;
 pub use manifest::{Manifest, Video};
 pub use outcome::{Column, Outcome, Provenance, Results};
 pub use page::page;
+pub use perturb::{
+    ROBUSTNESS, Robustness, Sweep, add_robustness, score_perturbed, write_robustness,
+};
 pub use scoring::{Scoring, score};
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};
 pub use thumbnails::{Looking, Thumbnail, Thumbnails, thumbnails};

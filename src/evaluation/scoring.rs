@@ -50,7 +50,7 @@ pub fn score(
     Ok(gather(manifest, models, found))
 }
 
-fn options(scoring: &Scoring<'_>) -> Options {
+pub(super) fn options(scoring: &Scoring<'_>) -> Options {
     Options {
         models: scoring.models.to_vec(),
         policy: None,
@@ -63,7 +63,7 @@ fn options(scoring: &Scoring<'_>) -> Options {
     }
 }
 
-fn failed(error: &AnalyzeError) -> Entry {
+pub(super) fn failed(error: &AnalyzeError) -> Entry {
     Entry {
         programs: None,
         answers: vec![Answer {
@@ -76,7 +76,7 @@ fn failed(error: &AnalyzeError) -> Entry {
     }
 }
 
-fn scored(report: &Report) -> Entry {
+pub(super) fn scored(report: &Report) -> Entry {
     let receipt = &report.receipt;
     Entry {
         programs: Some(Programs {

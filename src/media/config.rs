@@ -37,3 +37,27 @@ impl Default for MediaConfig {
         }
     }
 }
+
+/// `[perturb]` in `jaga.toml`: the perturber child of `jaga eval --perturb`. What is set for the
+/// decoder child ([`MediaConfig::child`], [`MediaConfig::limits`], [`MediaConfig::sandbox`]) holds
+/// for it too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PerturbConfig {
+    /// The child's program; `None` means `jaga-perturber` beside the running program.
+    pub program: Option<PathBuf>,
+    /// Seconds that one perturbed video may take to make.
+    pub deadline_s: f64,
+    /// Bytes that one may have.
+    pub max_output_bytes: u64,
+}
+
+impl Default for PerturbConfig {
+    fn default() -> Self {
+        Self {
+            program: None,
+            deadline_s: 120.0,
+            max_output_bytes: 256 << 20,
+        }
+    }
+}

@@ -34,6 +34,12 @@ pub enum MediaError {
     /// A limit was passed.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    /// What a perturber child makes of a file is larger than it may be.
+    #[error("perturb.max_output_bytes is {limit}, the perturbed video would have more")]
+    OutputTooLarge {
+        /// Bytes that it may have.
+        limit: u64,
+    },
     /// The request's time was over.
     #[error("decoding took longer than the request may take")]
     Deadline,
@@ -111,7 +117,7 @@ impl MediaError {
             | Self::Protocol(_)
             | Self::ChildDied { .. }
             | Self::SandboxViolation => MediaErrorKind::Corrupt,
-            Self::Limit(_) => MediaErrorKind::Limit,
+            Self::Limit(_) | Self::OutputTooLarge { .. } => MediaErrorKind::Limit,
             Self::Deadline => MediaErrorKind::Deadline,
             Self::Spawn { .. } | Self::Sandbox { .. } | Self::ChildInternal(_) | Self::Io(_) => {
                 MediaErrorKind::Internal

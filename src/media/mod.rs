@@ -10,7 +10,7 @@ pub mod limits;
 pub mod protocol;
 pub mod sandbox;
 
-pub use config::MediaConfig;
-pub use decoder::{ChildCounts, ChildEnd, Decoded, Decoder, OpenMedia};
+pub use config::{MediaConfig, PerturbConfig};
+pub use decoder::{ChildCounts, ChildEnd, Decoded, Decoder, OpenMedia, Perturber};
 pub use error::MediaError;
 pub use limits::MediaLimits;

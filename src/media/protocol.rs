@@ -8,7 +8,8 @@
 //! - Child → server, over the pipe that is its standard output: messages of an 8-byte header
 //!   (`kind`, three zero bytes, payload length as u32 little-endian) and a payload. The order is
 //!   hello, facts, chosen, then frames and misses in any mix, then end; or at any point a failure,
-//!   which is the last message. A stream that stops before *end* or *failure* is broken: it is
+//!   which is the last message. A perturber child gets one [`Request::Perturb`] instead and says
+//!   hello, the pieces of a video, made. A stream that stops before *end* or *failure* is broken: it is
 //!   never read as a short video.
 //!
 //! All parsing here treats its input as hostile: every length is checked against a bound before
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::{LimitExceeded, MediaLimits};
 use super::sandbox::Walls;
 use crate::domain::frame::Picture;
+use crate::domain::perturbation::Order;
 use crate::domain::plan::FramePlan;
 
 pub use chosen::{Chosen, ChosenStills, ChosenWindows, check_chosen, check_times};
@@ -35,6 +37,8 @@ pub const HEADER_BYTES: usize = 8;
 pub const FRAME_PREFIX_BYTES: usize = 24;
 /// Longest JSON payload in either direction.
 pub const MAX_JSON_BYTES: usize = 256 * 1024;
+/// Longest piece of a perturbed video.
+pub const MAX_PIECE_BYTES: usize = 1 << 20;
 /// Longest JSON payload of a message that holds no list.
 pub const MAX_SHORT_JSON_BYTES: usize = 8 * 1024;
 
@@ -56,6 +60,10 @@ pub enum Kind {
     End = 6,
     /// JSON [`Failure`]: nothing more will come.
     Failure = 7,
+    /// Bytes of a perturbed video, in order.
+    Piece = 8,
+    /// JSON [`Made`]: all pieces of a perturbed video were sent.
+    Made = 9,
 }
 
 /// A child message's header.
@@ -153,6 +161,32 @@ pub enum Request {
         /// Which frames are wanted.
         plan: FramePlan,
     },
+    /// Of a perturber child; carries the video's descriptor. Answered by pieces and made, or a
+    /// failure.
+    Perturb {
+        /// As in [`Request::Open`].
+        limits: MediaLimits,
+        /// As in [`Request::Open`].
+        deadline_ms: u64,
+        /// As in [`Request::Open`].
+        threads: u32,
+        /// What is to be made of it.
+        order: Order,
+    },
+}
+
+/// The last message of a perturber child when all went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// Bytes of all pieces.
+    pub bytes: u64,
+    /// Frames of the perturbed video.
+    pub frames: u64,
+    /// Pixels a row of it.
+    pub width: u32,
+    /// Its rows.
+    pub height: u32,
 }
 
 /// A chosen frame that did not come out of the decoder.
@@ -205,7 +239,9 @@ pub enum FailureReason {
     Corrupt,
     /// A limit was passed.
     Limit(LimitExceeded),
-    /// The time given in [`Request::Open`] was over.
+    /// What is made of the file would be larger than it may be.
+    OutputTooLarge,
+    /// The time given in the request was over.
     Deadline,
     /// A fault of the child itself, not of the file.
     Internal,
@@ -262,6 +298,8 @@ impl Kind {
             Self::Missed,
             Self::End,
             Self::Failure,
+            Self::Piece,
+            Self::Made,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -273,7 +311,8 @@ impl Kind {
                 .unwrap_or(usize::MAX)
                 .saturating_add(FRAME_PREFIX_BYTES),
             Self::Chosen => MAX_JSON_BYTES,
-            Self::Hello | Self::Facts | Self::Missed | Self::End | Self::Failure => {
+            Self::Piece => MAX_PIECE_BYTES,
+            Self::Hello | Self::Facts | Self::Missed | Self::End | Self::Failure | Self::Made => {
                 MAX_SHORT_JSON_BYTES
             }
         }

@@ -23,6 +23,7 @@ mod http;
 mod inference;
 mod media_files;
 mod outbound;
+mod perturb;
 mod providers;
 mod python;
 mod random;

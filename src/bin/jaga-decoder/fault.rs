@@ -62,6 +62,11 @@ impl Fault {
         Self::new(FailureReason::Deadline, "the time was over")
     }
 
+    #[allow(dead_code, reason = "of the perturber alone")]
+    pub(crate) fn output_too_large() -> Self {
+        Self::new(FailureReason::OutputTooLarge, "the output is full")
+    }
+
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         Self::new(FailureReason::Internal, detail)
     }
@@ -79,6 +84,7 @@ impl Fault {
             FailureReason::Empty
             | FailureReason::Encrypted
             | FailureReason::Limit(_)
+            | FailureReason::OutputTooLarge
             | FailureReason::Deadline => false,
         };
         if !(ran_out && may_come_of_it) {

@@ -49,6 +49,15 @@ impl Outlet {
         Ok(())
     }
 
+    /// Sends a message that is no JSON.
+    #[allow(dead_code, reason = "of the perturber alone")]
+    pub(crate) fn bytes(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Stop> {
+        self.header(kind, payload.len())?;
+        self.writer.write_all(payload)?;
+        self.writer.flush()?;
+        Ok(())
+    }
+
     /// Sends the choice; frames and misses refer to it from here on.
     pub(crate) fn chosen(&mut self, chosen: Chosen) -> Result<(), Stop> {
         self.json(Kind::Chosen, &chosen)?;

@@ -74,6 +74,14 @@ impl Still {
     }
 }
 
+impl Still {
+    /// The picture, upright.
+    #[allow(dead_code, reason = "of the perturber alone")]
+    pub(crate) fn picture(&self) -> &Picture {
+        &self.picture
+    }
+}
+
 impl Source for Still {
     fn facts(&self) -> &MediaFacts {
         &self.facts

@@ -6,6 +6,7 @@ pub mod bootstrap;
 mod confusion;
 mod curve;
 mod probability;
+pub mod robustness;
 mod sheet;
 #[cfg(test)]
 mod tests;

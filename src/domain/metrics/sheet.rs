@@ -193,7 +193,7 @@ fn judge(
     interval(value, draws, rules.confidence)
 }
 
-fn interval(value: Option<f64>, mut draws: Vec<f64>, confidence: f64) -> Metric {
+pub(super) fn interval(value: Option<f64>, mut draws: Vec<f64>, confidence: f64) -> Metric {
     let tail = (1.0 - confidence) / 2.0;
     let low = quantile(&mut draws, tail);
     Metric {

@@ -3,6 +3,7 @@
 mod errors;
 mod figures;
 mod plot;
+mod robustness;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -48,7 +49,9 @@ pub fn page(
         if let Some(metrics) = document.models.get(&column.model) {
             let threshold = document.rules.threshold;
             let errors = errors::errors(number, column, results, (threshold, thumbnails))?;
-            models.push(model(number, column, metrics, ranked, &errors)?);
+            let robustness = robustness::section(metrics, number, document)?;
+            let after = html! { (robustness) (errors) };
+            models.push(model(number, column, metrics, ranked, &after)?);
         }
     }
     let markup = html! {
@@ -78,6 +81,7 @@ pub fn page(
                 div.plots { @for plot in &plots { (plot) } }
                 @for model in &models { (model) }
                 (failures(document))
+                (robustness::failures(document))
             }
         }
     };
@@ -193,7 +197,7 @@ fn model(
     column: &Column,
     metrics: &ModelMetrics,
     ranked: &Ranked,
-    errors: &Markup,
+    after: &Markup,
 ) -> Result<Markup, EvaluationError> {
     let mut plots = vec![shown(
         "Scores (blue: real, orange: synthetic)",
@@ -210,7 +214,7 @@ fn model(
         }
         div.plots { @for plot in &plots { (plot) } }
         (slices(metrics))
-        (errors)
+        (after)
     })
 }
 

@@ -57,6 +57,8 @@ pub(super) struct Figure {
     pub(super) y_name: &'static str,
     /// The x axis holds decimal logarithms.
     pub(super) log_x: bool,
+    /// Names at 0, 1, 2… in place of numbers on the x axis; empty for numbers.
+    pub(super) ticks: Vec<String>,
     pub(super) blocks: Vec<Block>,
     pub(super) lines: Vec<Line>,
     /// Thin lines that are no data: a diagonal, an interval.
@@ -74,6 +76,7 @@ impl Figure {
             x_name,
             y_name,
             log_x: false,
+            ticks: Vec::new(),
             blocks: Vec::new(),
             lines: Vec::new(),
             guides: Vec::new(),
@@ -107,7 +110,11 @@ impl Figure {
             .axis_style(BLACK.mix(0.6))
             .label_style(("sans-serif", 15))
             .axis_desc_style(("sans-serif", 16))
-            .x_labels(if self.log_x { 4 } else { 6 })
+            .x_labels(match self.ticks.len() {
+                0 if self.log_x => 4,
+                0 => 6,
+                names => names + 1,
+            })
             .y_labels(6)
             .x_label_formatter(&number)
             .y_label_formatter(&y_number)
@@ -142,6 +149,14 @@ impl Figure {
     }
 
     fn number(&self, value: f64) -> String {
+        if !self.ticks.is_empty() {
+            let named = (0_u32..).zip(&self.ticks);
+            let mut named = named.filter(|(place, _)| (f64::from(*place) - value).abs() < 1e-6);
+            return named
+                .next()
+                .map(|(_, name)| name.clone())
+                .unwrap_or_default();
+        }
         if self.log_x {
             plain(10f64.powf(value))
         } else {

@@ -68,7 +68,7 @@ impl ChildEnd {
             | MediaError::NoVideoStream
             | MediaError::NoFrames(_)
             | MediaError::Corrupt(_) => Self::Refused,
-            MediaError::Limit(_) => Self::Limit,
+            MediaError::Limit(_) | MediaError::OutputTooLarge { .. } => Self::Limit,
             MediaError::Protocol(_) => Self::Lied,
             MediaError::ChildDied { .. } => Self::Died,
             MediaError::SandboxViolation => Self::SandboxViolation,

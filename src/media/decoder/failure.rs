@@ -30,6 +30,8 @@ pub(super) fn error(failure: &Failure, limits: &MediaLimits, child: &ChildConfig
             allowed: allowed(passed.limit, limits, child),
             ..passed
         }),
+        // Only a perturber has an output of such size, and its caller says what it may have.
+        FailureReason::OutputTooLarge => MediaError::OutputTooLarge { limit: 0 },
         FailureReason::Deadline => MediaError::Deadline,
         FailureReason::Internal => MediaError::ChildInternal(detail),
     }

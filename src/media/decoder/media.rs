@@ -137,11 +137,13 @@ impl OpenMedia {
                 Ok(None)
             }
             Kind::Failure => Err(child.failure(header).await),
-            Kind::Hello | Kind::Facts | Kind::Chosen => Err(ProtocolError::OutOfOrder {
-                got: header.kind,
-                expected: "frame, missed, end or failure",
+            Kind::Hello | Kind::Facts | Kind::Chosen | Kind::Piece | Kind::Made => {
+                Err(ProtocolError::OutOfOrder {
+                    got: header.kind,
+                    expected: "frame, missed, end or failure",
+                }
+                .into())
             }
-            .into()),
         }
     }
 

@@ -11,6 +11,7 @@ mod failure;
 mod log;
 mod media;
 mod owned;
+mod perturber;
 mod program;
 mod receiver;
 mod running;
@@ -30,9 +31,11 @@ use super::sandbox::{ChildConfig, SandboxMode, Walls};
 pub use counts::{ChildCounts, ChildEnd};
 pub use examination::{Examination, examine};
 pub use media::{Decoded, OpenMedia};
+pub use perturber::Perturber;
 
 use counts::Counters;
 use program::Program;
+use running::RunningChild;
 use spawner::Spawner;
 
 /// Most decoder threads of one child when the configuration leaves the number open.
@@ -57,26 +60,44 @@ struct Shared {
     counters: Arc<Counters>,
 }
 
-impl Decoder {
-    /// Starts a first child, checks that it speaks this program's protocol and is locked down as
-    /// `media.sandbox` asks, and fills the pool.
-    pub fn start(config: &MediaConfig) -> Result<Self, MediaError> {
+impl Shared {
+    /// Starts a first child of `program`, checks it, and fills the pool.
+    fn start(program: Program, config: &MediaConfig) -> Result<Arc<Self>, MediaError> {
         let counters = Arc::new(Counters::default());
-        let program = Program::of(config)?;
         let spawner = Spawner::start(program, config.warm_children, Arc::clone(&counters))?;
         let hello = spawner.first_hello()?;
         check_walls(&hello.walls, config.sandbox)?;
         warn_of_missing(&hello.walls);
+        Ok(Arc::new(Self {
+            spawner,
+            limits: config.limits,
+            threads: threads(config.decoder_threads),
+            mode: config.sandbox,
+            child: config.child,
+            hello,
+            counters,
+        }))
+    }
+
+    /// A child that waits for its request, greeted and locked down as it must be.
+    async fn greeted(self: &Arc<Self>, deadline: Instant) -> Result<RunningChild, MediaError> {
+        let mut dead = 0;
+        loop {
+            let child = self.spawner.take().await?;
+            match child.greet(Arc::clone(self), deadline).await {
+                Err(MediaError::ChildDied { .. }) if dead < MOST_DEAD_CHILDREN => dead += 1,
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Decoder {
+    /// Starts a first child, checks that it speaks this program's protocol and is locked down as
+    /// `media.sandbox` asks, and fills the pool.
+    pub fn start(config: &MediaConfig) -> Result<Self, MediaError> {
         Ok(Self {
-            shared: Arc::new(Shared {
-                spawner,
-                limits: config.limits,
-                threads: threads(config.decoder_threads),
-                mode: config.sandbox,
-                child: config.child,
-                hello,
-                counters,
-            }),
+            shared: Shared::start(Program::of(config)?, config)?,
         })
     }
 
@@ -104,21 +125,13 @@ impl Decoder {
     /// Hands an upload, a regular file, to a child and waits for its facts. `deadline` holds for
     /// all that is done with the answer.
     pub async fn open(&self, upload: OwnedFd, deadline: Instant) -> Result<OpenMedia, MediaError> {
-        let left = deadline.saturating_duration_since(Instant::now());
         let request = Request::Open {
             limits: self.shared.limits,
-            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            deadline_ms: left_ms(deadline),
             threads: self.shared.threads,
         };
         let open = async {
-            let mut dead = 0;
-            let running = loop {
-                let child = self.shared.spawner.take().await?;
-                match child.greet(self.shared.clone(), deadline).await {
-                    Err(MediaError::ChildDied { .. }) if dead < MOST_DEAD_CHILDREN => dead += 1,
-                    other => break other?,
-                }
-            };
+            let running = self.shared.greeted(deadline).await?;
             running.send(&request, Some(&upload))?;
             OpenMedia::of(running, self.shared.limits, deadline).await
         };
@@ -143,6 +156,12 @@ fn warn_of_missing(walls: &Walls) {
             "NOT ALL WALLS around the decoder child stand; media.sandbox is \"best-effort\""
         );
     }
+}
+
+/// Milliseconds until `deadline`.
+fn left_ms(deadline: Instant) -> u64 {
+    let left = deadline.saturating_duration_since(Instant::now());
+    u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn threads(configured: u32) -> u32 {

@@ -15,23 +15,40 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// The program that `config` means, with its argument.
+    /// The decoder that `config` means, with its argument.
     pub(super) fn of(config: &MediaConfig) -> Result<Self, MediaError> {
+        Self::named(DECODER, config.decoder.as_deref(), config)
+    }
+
+    /// The perturber at `configured`, or where it is found, with the same argument.
+    pub(super) fn perturber(
+        configured: Option<&Path>,
+        config: &MediaConfig,
+    ) -> Result<Self, MediaError> {
+        Self::named(PERTURBER, configured, config)
+    }
+
+    fn named(
+        name: &str,
+        configured: Option<&Path>,
+        config: &MediaConfig,
+    ) -> Result<Self, MediaError> {
         let argument = serde_json::to_string(&config.child)
             .map_err(|error| MediaError::ChildInternal(error.to_string()))?;
         Ok(Self {
-            path: find(config.decoder.as_deref())?,
+            path: find(name, configured)?,
             argument,
         })
     }
 }
 
-/// The program's name.
-const NAME: &str = "jaga-decoder";
+/// The programs' names.
+const DECODER: &str = "jaga-decoder";
+const PERTURBER: &str = "jaga-perturber";
 
 /// The configured program, or the one beside the running program, or (for test programs, which
 /// cargo puts one folder deeper) the one a folder up.
-fn find(configured: Option<&Path>) -> Result<PathBuf, MediaError> {
+fn find(name: &str, configured: Option<&Path>) -> Result<PathBuf, MediaError> {
     if let Some(program) = configured {
         // The child starts in another folder.
         return std::path::absolute(program).map_err(|source| MediaError::Spawn {
@@ -40,7 +57,7 @@ fn find(configured: Option<&Path>) -> Result<PathBuf, MediaError> {
         });
     }
     let fault = |source| MediaError::Spawn {
-        program: PathBuf::from(NAME),
+        program: PathBuf::from(name),
         source,
     };
     let running = std::env::current_exe().map_err(fault)?;
@@ -48,10 +65,10 @@ fn find(configured: Option<&Path>) -> Result<PathBuf, MediaError> {
         .ancestors()
         .skip(1)
         .take(2)
-        .map(|folder| folder.join(NAME))
+        .map(|folder| folder.join(name))
         .find(|program| program.is_file())
         .ok_or_else(|| {
-            let beside = running.with_file_name(NAME);
+            let beside = running.with_file_name(name);
             MediaError::Spawn {
                 program: beside,
                 source: io::ErrorKind::NotFound.into(),

@@ -4,5 +4,5 @@ mod columnar;
 mod command;
 mod drift;
 mod metrics;
-mod page;
+pub(crate) mod page;
 mod thumbnails;

@@ -14,7 +14,7 @@ use crate::cli::Shell;
 use crate::media_files::{have_ffmpeg, numbered};
 
 /// Debian's Chromium, or what the variable names.
-fn browser() -> Option<PathBuf> {
+pub(crate) fn browser() -> Option<PathBuf> {
     let named = std::env::var_os("JAGA_TEST_BROWSER").map(PathBuf::from);
     let known = || Some(PathBuf::from("/usr/bin/chromium")).filter(|path| path.exists());
     let found = named.or_else(known);
@@ -26,7 +26,7 @@ fn browser() -> Option<PathBuf> {
 }
 
 /// Runs the browser on `page` with `more` arguments; what it prints.
-fn browse(browser: &Path, page: &Path, more: &[&str]) -> String {
+pub(crate) fn browse(browser: &Path, page: &Path, more: &[&str]) -> String {
     let home = tempfile::tempdir().unwrap();
     let output = Command::new(browser)
         .args([
@@ -116,7 +116,7 @@ fn check(browser: &Path, page: &Path, charts: usize, pictures: usize) {
 }
 
 /// Mean brightness, and how many pixels are far from it.
-fn look(picture: &Path) -> (f64, usize) {
+pub(crate) fn look(picture: &Path) -> (f64, usize) {
     let pixels = image::open(picture).unwrap().to_luma8();
     let values = || pixels.pixels().map(|pixel| f64::from(pixel.0[0]));
     let mean = values().sum::<f64>() / f64::from(pixels.width() * pixels.height());

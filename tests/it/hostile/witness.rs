@@ -76,7 +76,7 @@ pub(crate) fn witness(path: &Path, plan: &FramePlan, child: &ChildConfig) -> See
                 let failure: Failure = serde_json::from_slice(&payload).unwrap();
                 (code, words) = (code_of(failure.reason), failure.detail);
             }
-            Kind::Hello | Kind::Chosen | Kind::Frame | Kind::Missed => {}
+            Kind::Hello | Kind::Chosen | Kind::Frame | Kind::Missed | Kind::Piece | Kind::Made => {}
         }
     }
     drop(requests);
@@ -101,7 +101,7 @@ fn code_of(reason: FailureReason) -> &'static str {
         | FailureReason::Encrypted => "unsupported_media",
         FailureReason::NoVideoStream => "no_video_stream",
         FailureReason::NoFrames | FailureReason::Corrupt => "corrupt_media",
-        FailureReason::Limit(_) => "limit_exceeded",
+        FailureReason::Limit(_) | FailureReason::OutputTooLarge => "limit_exceeded",
         FailureReason::Deadline => "deadline_exceeded",
         FailureReason::Internal => "internal",
     }

@@ -28,17 +28,17 @@ const UNITY: c_int = 1 << 16;
 
 /// How the stream wants its frames shown.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Display {
+pub(crate) struct Display {
     /// The container's sample aspect ratio, which goes before the frame's; 0 where it has none.
-    pub(super) sample_aspect: (i32, i32),
-    pub(super) orientation: Orientation,
+    pub(crate) sample_aspect: (i32, i32),
+    pub(crate) orientation: Orientation,
 }
 
 impl Display {
     /// Sides of a picture as shown, from its coded sides.
     ///
     /// Pixels are made square by widening the side that is too short, never by dropping detail.
-    pub(super) fn shown(
+    pub(crate) fn shown(
         &self,
         width: u32,
         height: u32,
@@ -76,7 +76,7 @@ fn square(width: u32, height: u32, (numerator, denominator): (i32, i32)) -> (u32
 }
 
 /// Converts frames; keeps swscale's tables while frames look alike.
-pub(super) struct Converter {
+pub(crate) struct Converter {
     display: Display,
     limits: MediaLimits,
     scaler: Option<(FrameLook, Scaler)>,
@@ -85,7 +85,7 @@ pub(super) struct Converter {
 }
 
 impl Converter {
-    pub(super) fn new(display: Display, limits: MediaLimits) -> Self {
+    pub(crate) fn new(display: Display, limits: MediaLimits) -> Self {
         Self {
             display,
             limits,
@@ -95,7 +95,7 @@ impl Converter {
     }
 
     /// The frame as shown.
-    pub(super) fn picture(&mut self, frame: &frame::Video) -> Result<Pixels<'_>, Stop> {
+    pub(crate) fn picture(&mut self, frame: &frame::Video) -> Result<Pixels<'_>, Stop> {
         let look = raw::look(frame);
         self.display
             .shown(look.width, look.height, look.sample_aspect, &self.limits)?;

@@ -12,21 +12,21 @@ use crate::fault::{Fault, Stop};
 use crate::sandbox::memory;
 
 /// Receives each frame that comes out.
-pub(super) type OnFrame<'a> = dyn FnMut(&frame::Video) -> Result<(), Stop> + 'a;
+pub(crate) type OnFrame<'a> = dyn FnMut(&frame::Video) -> Result<(), Stop> + 'a;
 
 /// A decoder that counts its work.
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     inner: codec::decoder::Video,
     skips_exactly: bool,
     skipping: bool,
     packets: u64,
     /// What the decoder last complained of.
-    pub(super) complaint: Option<Error>,
+    pub(crate) complaint: Option<Error>,
 }
 
 impl Decoder {
     /// Opens the decoder of the chosen stream.
-    pub(super) fn open(opened: &Opened, terms: &Terms, threads: usize) -> Result<Self, Stop> {
+    pub(crate) fn open(opened: &Opened, terms: &Terms, threads: usize) -> Result<Self, Stop> {
         let stream = opened
             .input
             .stream(opened.stream)
@@ -64,17 +64,17 @@ impl Decoder {
     }
 
     /// Packets that were given to the decoder.
-    pub(super) fn packets(&self) -> u64 {
+    pub(crate) fn packets(&self) -> u64 {
         self.packets
     }
 
     /// The size that the decoder believes in.
-    pub(super) fn size(&self) -> (u32, u32) {
+    pub(crate) fn size(&self) -> (u32, u32) {
         (self.inner.width(), self.inner.height())
     }
 
     /// Decodes a packet. One whose frame is not `wanted` is skipped when nothing refers to it.
-    pub(super) fn send(
+    pub(crate) fn send(
         &mut self,
         packet: &Packet,
         wanted: bool,
@@ -103,7 +103,7 @@ impl Decoder {
     }
 
     /// Lets out what is still inside and readies the decoder for another entry point.
-    pub(super) fn drain(&mut self, on_frame: &mut OnFrame<'_>) -> Result<(), Stop> {
+    pub(crate) fn drain(&mut self, on_frame: &mut OnFrame<'_>) -> Result<(), Stop> {
         if self.inner.send_eof().is_ok() {
             self.receive(on_frame)?;
         }

@@ -6,16 +6,16 @@
 
 mod claims;
 mod color;
-mod convert;
-mod decode;
+pub(crate) mod convert;
+pub(crate) mod decode;
 mod formats;
-mod open;
+pub(crate) mod open;
 mod payload;
 mod peek;
-mod raw;
+pub(crate) mod raw;
 mod reader;
 mod scan;
-mod sequence;
+pub(crate) mod sequence;
 mod video;
 
 use ffmpeg_next as ffmpeg;
@@ -23,6 +23,7 @@ use ffmpeg_next as ffmpeg;
 use crate::fault::{Fault, Stop};
 
 pub(crate) use raw::use_up_memory;
+#[allow(unused_imports, reason = "the perturber reads no plan")]
 pub(crate) use video::Video;
 
 /// Readies FFmpeg; its version string.

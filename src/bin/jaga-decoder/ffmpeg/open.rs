@@ -31,21 +31,21 @@ const CLASSIFY_BYTES: usize = 64 * 1024;
 const SURE: i32 = 26;
 
 /// An opened container.
-pub(super) struct Opened {
-    pub(super) input: Input,
+pub(crate) struct Opened {
+    pub(crate) input: Input,
     /// How it was opened, and must be again for its packets to look the same.
-    pub(super) probe: Probe,
-    pub(super) stream: usize,
-    pub(super) codec: codec::Id,
-    pub(super) facts: raw::StreamFacts,
-    pub(super) has_audio: bool,
+    pub(crate) probe: Probe,
+    pub(crate) stream: usize,
+    pub(crate) codec: codec::Id,
+    pub(crate) facts: raw::StreamFacts,
+    pub(crate) has_audio: bool,
     /// Seconds of one tick.
-    pub(super) time_base: (i32, i32),
+    pub(crate) time_base: (i32, i32),
 }
 
 impl Opened {
     /// Ticks of the video stream in seconds.
-    pub(super) fn seconds(&self, ticks: i64) -> f64 {
+    pub(crate) fn seconds(&self, ticks: i64) -> f64 {
         let (numerator, denominator) = self.time_base;
         ticks as f64 * f64::from(numerator) / f64::from(denominator)
     }
@@ -53,7 +53,7 @@ impl Opened {
 
 /// How much FFmpeg may do to learn what the streams are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Probe {
+pub(crate) enum Probe {
     /// Read headers only; no decoder can run.
     Headers,
     /// Read on and decode until everything is known.
@@ -64,7 +64,7 @@ pub(super) enum Probe {
 ///
 /// Containers that say all in their headers are left at that: FFmpeg would otherwise decode up to
 /// twenty frames, on one thread and without limits, before anybody asked for one.
-pub(super) fn open(upload: &Upload, terms: &Terms) -> Result<Opened, Stop> {
+pub(crate) fn open(upload: &Upload, terms: &Terms) -> Result<Opened, Stop> {
     // FFmpeg decodes encrypted samples without an error and forgets that the container said so.
     if boxes::announces_encrypted_video(upload)? {
         return Err(Fault::encrypted().into());

@@ -47,23 +47,23 @@ unsafe fn text(pointer: *const c_char) -> Option<String> {
 }
 
 /// A ratio's numerator and denominator.
-pub(super) fn pair(ratio: ffmpeg::Rational) -> (i32, i32) {
+pub(crate) fn pair(ratio: ffmpeg::Rational) -> (i32, i32) {
     (ratio.numerator(), ratio.denominator())
 }
 
 /// What a stream says of itself.
 #[derive(Debug, Clone)]
-pub(super) struct StreamFacts {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) sample_aspect: (i32, i32),
-    pub(super) color: ColorFacts,
+pub(crate) struct StreamFacts {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) sample_aspect: (i32, i32),
+    pub(crate) color: ColorFacts,
     /// True when a key is named for it.
-    pub(super) names_key: bool,
+    pub(crate) names_key: bool,
     /// Display matrix, when it has one.
-    pub(super) matrix: Option<[i32; 9]>,
+    pub(crate) matrix: Option<[i32; 9]>,
     /// Claimed duration in ticks of its time base, when positive.
-    pub(super) duration: Option<i64>,
+    pub(crate) duration: Option<i64>,
 }
 
 /// Reads a stream's facts; `None` when there is no such stream.
@@ -170,7 +170,7 @@ pub(super) fn programs(input: &Input) -> u32 {
 
 /// Drops every packet of a stream in the demuxer, or none.
 #[allow(unsafe_code, reason = "a field that the wrapper doesn't show")]
-pub(super) fn set_discard(input: &mut Input, index: usize, discard: bool) {
+pub(crate) fn set_discard(input: &mut Input, index: usize, discard: bool) {
     if let Some(stream) = input.stream(index) {
         // SAFETY: the stream belongs to `input`, which is borrowed mutably.
         unsafe {
@@ -252,7 +252,7 @@ pub(super) fn extradata(input: &Input, index: usize) -> Vec<u8> {
 
 /// True when the decoder marked the frame as damaged or had to invent parts of it.
 #[allow(unsafe_code, reason = "fields that the wrapper doesn't show")]
-pub(super) fn is_damaged(frame: &ffmpeg::frame::Video) -> bool {
+pub(crate) fn is_damaged(frame: &ffmpeg::frame::Video) -> bool {
     // SAFETY: the frame is valid while it is borrowed.
     let (flags, errors) = unsafe {
         (

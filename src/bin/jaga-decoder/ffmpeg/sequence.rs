@@ -104,7 +104,8 @@ fn decode_all(
     Ok(Played::of(&decoder))
 }
 
-fn ticks_per_frame(opened: &Opened) -> f64 {
+/// Ticks from one frame to the next where only the container's frame rate tells.
+pub(crate) fn ticks_per_frame(opened: &Opened) -> f64 {
     let rate = opened.input.stream(opened.stream).and_then(|stream| {
         [stream.avg_frame_rate(), stream.rate()]
             .into_iter()
