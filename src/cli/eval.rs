@@ -146,7 +146,7 @@ fn from_models(
         thumbnails(&results, args.threshold, &looking)?
     };
     let robustness = match sweep {
-        Some(perturbations) => Some(perturbed(&manifest, scoring(), args, perturbations)?),
+        Some(perturbations) => Some(perturbed(&manifest, &scoring(), args, perturbations)?),
         None => None,
     };
     Ok(Scored {
@@ -160,7 +160,7 @@ fn from_models(
 
 fn perturbed(
     manifest: &Manifest,
-    scoring: Scoring<'_>,
+    scoring: &Scoring<'_>,
     args: &EvalArgs,
     perturbations: &[Perturbation],
 ) -> anyhow::Result<Robustness> {

@@ -149,8 +149,7 @@ impl Kind {
             Self::Chain => range(1.0, 3.0, true, "1, 2 or 3"),
             Self::Fps => range(0.1, 240.0, false, "a number, 0.1 to 240"),
             Self::Crop => range(0.1, 80.0, false, "a number, 0.1 to 80"),
-            Self::Blur => range(0.1, 100.0, false, "a number, 0.1 to 100"),
-            Self::Noise => range(0.1, 100.0, false, "a number, 0.1 to 100"),
+            Self::Blur | Self::Noise => range(0.1, 100.0, false, "a number, 0.1 to 100"),
             Self::Jpeg => range(1.0, 100.0, true, "a whole number, 1 to 100"),
             Self::Letterbox => Range {
                 ratios: true,

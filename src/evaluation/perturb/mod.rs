@@ -62,7 +62,7 @@ pub struct SweepColumn {
 /// scored, is an answer too. Answers that are kept already cost a hash of the file.
 pub fn score_perturbed(
     manifest: &Manifest,
-    scoring: Scoring<'_>,
+    scoring: &Scoring<'_>,
     sweep: Sweep<'_>,
     done: &(dyn Fn() + Sync),
 ) -> Result<Robustness, EvaluationError> {
@@ -72,7 +72,7 @@ pub fn score_perturbed(
     let subjects = subjects(manifest, &scoring.config, &variants, sweep.seconds);
     let models = scoring.models.to_vec();
     let asking = Asking {
-        options: options(&scoring),
+        options: options(scoring),
         config: scoring.config.clone(),
         cache: scoring.cache,
         done,

@@ -85,9 +85,12 @@ async fn receive(
                 return Ok(made);
             }
             Kind::Failure => {
-                return Err(match child.failure(header).await {
-                    MediaError::OutputTooLarge { .. } => MediaError::OutputTooLarge { limit },
-                    other => other,
+                let failure = child.failure(header).await;
+                return Err(if matches!(failure, MediaError::OutputTooLarge { .. }) {
+                    // What is allowed is not the child's to say.
+                    MediaError::OutputTooLarge { limit }
+                } else {
+                    failure
                 });
             }
             Kind::Hello | Kind::Facts | Kind::Chosen | Kind::Frame | Kind::Missed | Kind::End => {

@@ -198,8 +198,8 @@ async fn blur_takes_edges_and_noise_has_its_strength() {
         let count = 320.0 * 240.0;
         let deviation = (squares / count - (sum / count).powi(2)).sqrt();
         // The carrier's own compression takes a little of it.
-        let share = deviation / sigma;
-        assert!((0.7..1.1).contains(&share), "{sigma}: {deviation}");
+        let left = deviation / sigma;
+        assert!((0.7..1.1).contains(&left), "{sigma}: {deviation}");
     }
 }
 

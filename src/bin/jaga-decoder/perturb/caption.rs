@@ -1,7 +1,7 @@
 //! A caption, as people put over clips: white letters on dark boxes, in the lower third.
 
 use image::{GrayImage, Luma, RgbImage};
-use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
+use noto_sans_mono_bitmap::{FontWeight, RasterHeight, RasterizedChar, get_raster};
 
 use super::codec;
 use super::retouch::pixels;
@@ -86,7 +86,7 @@ fn raster(text: &str) -> RgbImage {
         .filter_map(|letter| get_raster(letter, WEIGHT, RASTER))
         .collect();
     let side = |side: usize| u32::try_from(side).unwrap_or(1).max(1);
-    let width = letters.iter().map(|letter| letter.width()).sum();
+    let width = letters.iter().map(RasterizedChar::width).sum();
     let mut image = RgbImage::new(side(width), side(RASTER.val()));
     let mut left = 0;
     for letter in &letters {
