@@ -19,11 +19,11 @@ from itertools import count
 from pathlib import Path
 
 import clips
+from process import tree_cpu_s
 from server import serving
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def raw_points(arguments):
@@ -47,23 +47,6 @@ def printed(command):
     return [json.loads(line) for line in lines]
 
 
-def processor_s(process):
-    """Processor time so far: of a process, and of its children, ended and running ones."""
-    own, children = times(process)
-    listed = [Path(f"/proc/{process}/task", task, "children") for task in os.listdir(f"/proc/{process}/task")]
-    for child in " ".join(path.read_text(encoding="ascii") for path in listed).split():
-        try:
-            children += sum(times(child))
-        except OSError:
-            continue
-    return own, children
-
-
-def times(process):
-    stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-    return sum(map(int, stat[11:13])) / TICKS, sum(map(int, stat[13:15])) / TICKS
-
-
 def inputs_run(server):
     text = server.ask("GET", "/metrics")[1]
     return sum(float(n) for n in re.findall(r"^jaga_backbone_inputs_total\{.*\} (\S+)$", text, re.MULTILINE))
@@ -79,12 +62,12 @@ def served(server, bodies, arguments):
         while time.monotonic() < end:
             server.taken(path, bodies[next(numbers) % len(bodies)])
 
-    begin, frames, spent = time.monotonic(), inputs_run(server), processor_s(server.process)
+    begin, frames, spent = time.monotonic(), inputs_run(server), tree_cpu_s(server.process)
     with ThreadPoolExecutor(arguments.clients) as clients:
         list(clients.map(client, range(arguments.clients)))
     ran = inputs_run(server) - frames
     lasted = time.monotonic() - begin
-    own, children = (now - then for now, then in zip(processor_s(server.process), spent))
+    own, children = (now - then for now, then in zip(tree_cpu_s(server.process), spent))
     return ran / lasted, own / ran, children / ran
 
 

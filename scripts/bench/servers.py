@@ -2,7 +2,8 @@
 """jaga beside FastAPI and LitServe with the same model and sampling; run it through scripts/bench/run.
 
 Each server runs alone; 1, 4, 16 and 64 clients post one clip as a form. Peak memory is the largest sum of
-proportional set sizes over a server and all its children, sampled every 50 ms. Prints a Markdown table.
+proportional set sizes over a server and all its children, sampled every 50 ms; processor time is that of the
+same processes. Prints a Markdown table.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import clips
 import load
-from process import tree_kib
+from process import tree_cpu_s, tree_kib
 from server import serving
 
 HERE = Path(__file__).resolve().parent
@@ -87,10 +88,12 @@ def rows(name, server, arguments):
     load.send(url, arguments.clip, 2, 4)
     for clients in arguments.clients:
         requests = min(max(arguments.least, clients * arguments.each), max(arguments.most, clients))
+        spent = sum(tree_cpu_s(process))
         with Peak(process) as peak:
             seen = load.send(url, arguments.clip, clients, requests)
+        spent = (sum(tree_cpu_s(process)) - spent) / requests
         print(f"| {clients} | {name} | {seen.per_second:.2f} | {seen.p50_ms:.0f} ms | {seen.p99_ms:.0f} ms "
-              f"| {seen.refused + seen.broken} of {requests} | {peak.kib / 1024:.0f} MiB |", flush=True)
+              f"| {seen.refused + seen.broken} of {requests} | {spent:.2f} s | {peak.kib / 1024:.0f} MiB |", flush=True)
 
 
 def main():
@@ -113,8 +116,8 @@ def main():
     arguments.settings = dict(pair.split("=", 1) for pair in arguments.settings)
     print(f"{arguments.clip.name}, {arguments.model}, {arguments.frames} frames, {arguments.sampling}, "
           f"{os.cpu_count()} cores\n")
-    print("| clients | server | videos a second | p50 | p99 | errors | peak memory |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| clients | server | videos a second | p50 | p99 | errors | processor time of a video | peak memory |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in arguments.only:
         with own(arguments) if name == "jaga" else rival(RIVALS[name], arguments) as server:
             rows(name, server, arguments)

@@ -190,6 +190,9 @@ impl GraphCache {
     fn make_room(&self, bytes: u64) -> io::Result<()> {
         let mut entries: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.dir)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PASSING) {
+                continue;
+            }
             let manifest = entry.path().join(MANIFEST);
             let Ok(used) = manifest.metadata().and_then(|m| m.modified()) else {
                 continue;

@@ -108,7 +108,7 @@ pub struct CacheConfig {
 }
 
 impl Default for CacheConfig {
-    /// Off: on the processor it saves less than checking it costs (`docs/benchmarks.md`).
+    /// Off: for the default model it saves less than checking it costs (`docs/benchmarks.md`).
     fn default() -> Self {
         Self {
             max_bytes: 0,

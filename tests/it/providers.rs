@@ -164,6 +164,31 @@ fn a_model_that_runs_in_two_places_says_so_or_is_refused() {
 }
 
 #[test]
+fn what_openvino_compiled_is_kept_for_the_next_start() {
+    let Some(library) = openvino().filter(|_| have_ffmpeg()) else {
+        return;
+    };
+    let bench = Bench::new(library, tiny_model);
+    let own = bench.score("openvino", &clip(), &[]);
+    let graphs = bench.folder.path().join("data/graphs");
+    assert!(!graphs.exists(), "off unless it is asked for");
+    for _ in ["first", "second"] {
+        let cache = [("JAGA_RUNTIME__CACHE__MAX_BYTES", "100000000")];
+        let cached = bench.score("openvino", &clip(), &cache);
+        assert_eq!(cached["score"], own["score"]);
+        let entries: Vec<_> = fs::read_dir(&graphs).unwrap().collect();
+        let [Ok(entry)] = entries.as_slice() else {
+            panic!("{entries:?}")
+        };
+        let files = fs::read_dir(entry.path()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let names: Vec<String> = names.collect();
+        let compiled = |name: &String| Path::new(name).extension().is_some_and(|e| e == "blob");
+        assert!(names.iter().any(compiled), "{names:?}");
+    }
+}
+
+#[test]
 fn a_missing_library_of_a_provider_is_named() {
     let Some(library) = openvino() else { return };
     let place = tempfile::tempdir().unwrap();

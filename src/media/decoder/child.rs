@@ -3,15 +3,17 @@
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{self, Command, Stdio};
-use std::sync::{Arc, mpsc};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::Shared;
+use super::counts::Fate;
 use super::log::LastLine;
+use super::owned::{Cemetery, OwnedProcess};
 use super::program::Program;
 use super::receiver::Receiver;
 use super::running::RunningChild;
@@ -27,10 +29,10 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 const LOG_BYTES: u64 = 4096;
 
-/// A child that says hello by itself and waits for an upload.
+/// A child that says hello by itself and waits for an upload. Dropping it kills and reaps it.
 #[derive(Debug)]
 pub(super) struct WarmChild {
-    process: process::Child,
+    process: OwnedProcess,
     requests: UnixStream,
     output: OwnedFd,
     log: OwnedFd,
@@ -40,7 +42,7 @@ pub(super) struct WarmChild {
 
 impl WarmChild {
     /// Starts a child with nothing but its three standard streams.
-    pub(super) fn spawn(program: &Program) -> io::Result<Self> {
+    pub(super) fn spawn(program: &Program, cemetery: Cemetery) -> io::Result<Self> {
         let (requests, stdin) = UnixStream::pair()?;
         let (output, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (log, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -55,7 +57,7 @@ impl WarmChild {
             .stderr(Stdio::from(stderr))
             .spawn()?;
         Ok(Self {
-            process,
+            process: OwnedProcess::new(process, cemetery),
             requests,
             output,
             log,
@@ -65,13 +67,13 @@ impl WarmChild {
 
     /// False when it exited.
     pub(super) fn is_alive(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
+        let process = self.process.process();
+        process.is_some_and(|process| matches!(process.try_wait(), Ok(None)))
     }
 
-    /// Kills it and hands it to the reaper.
-    pub(super) fn bury(mut self, graves: &mpsc::Sender<process::Child>) {
-        let _killed_or_dead = self.process.kill();
-        let _no_reaper_at_exit = graves.send(self.process);
+    /// Counts a child that wasn't alive any more.
+    pub(super) fn had_died(mut self) {
+        self.process.ends_as(Fate::DIED);
     }
 
     /// Reads the hello, blocking, for the start of the server.
@@ -86,11 +88,15 @@ impl WarmChild {
     }
 
     fn no_hello(&mut self, error: &io::Error) -> MediaError {
-        let _killed_or_dead = self.process.kill();
-        let status = self
-            .process
-            .wait()
-            .map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status = self.process.process().map(|process| {
+            let _killed_or_dead = process.kill();
+            process.wait()
+        });
+        let status = match status {
+            Some(Ok(status)) => status.to_string(),
+            Some(Err(error)) => error.to_string(),
+            None => String::new(),
+        };
         let mut log = Vec::new();
         // The child is dead, so its end of the pipe is closed and this ends.
         let reader = Patient::new(&self.log, LOG_TIMEOUT);

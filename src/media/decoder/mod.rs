@@ -10,6 +10,7 @@ mod examination;
 mod failure;
 mod log;
 mod media;
+mod owned;
 mod perturber;
 mod program;
 mod receiver;

@@ -4,7 +4,6 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::Shared;
 use super::counts::Fate;
 use super::ending::Ending;
 use super::log::LastLine;
+use super::owned::OwnedProcess;
 use super::receiver::Receiver;
 use crate::media::error::MediaError;
 use crate::media::protocol::{Header, Hello, Kind, ProtocolError, Request};
@@ -27,8 +27,7 @@ const EXIT_PAUSE: Duration = Duration::from_millis(10);
 /// A child at work. Dropping it kills and reaps it.
 #[derive(Debug)]
 pub(super) struct RunningChild {
-    /// Taken when it is buried.
-    process: Option<process::Child>,
+    process: OwnedProcess,
     requests: UnixStream,
     receiver: Receiver,
     log: LastLine,
@@ -41,14 +40,14 @@ pub(super) struct RunningChild {
 
 impl RunningChild {
     pub(super) fn new(
-        process: process::Child,
+        process: OwnedProcess,
         requests: UnixStream,
         receiver: Receiver,
         log: LastLine,
         (shared, deadline): (Arc<Shared>, Instant),
     ) -> Self {
         Self {
-            process: Some(process),
+            process,
             requests,
             receiver,
             log,
@@ -73,7 +72,7 @@ impl RunningChild {
 
     /// The process id, for as long as it is not reaped.
     pub(super) fn id(&self) -> Option<u32> {
-        self.process.as_ref().map(process::Child::id)
+        self.process.id()
     }
 
     /// Refuses a child that is not locked down as it must be; no upload has reached it yet.
@@ -209,7 +208,7 @@ impl RunningChild {
     /// How it exited; `None` when it closed its output and lives on.
     async fn ending(&mut self) -> Option<Ending> {
         for _ in 0..EXIT_LOOKS {
-            match Ending::of(self.process.as_mut()?) {
+            match Ending::of(self.process.process()?) {
                 Ok(None) => tokio::time::sleep(EXIT_PAUSE).await,
                 Ok(ending) => return ending,
                 Err(_) => return None,
@@ -226,9 +225,6 @@ impl Drop for RunningChild {
         } else {
             Fate::ABANDONED
         };
-        self.shared.counters.ended(self.fate.unwrap_or(unsaid));
-        if let Some(process) = self.process.take() {
-            self.shared.spawner.bury(process);
-        }
+        self.process.ends_as(self.fate.unwrap_or(unsaid));
     }
 }

@@ -9,7 +9,8 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use super::child::WarmChild;
-use super::counts::{Counters, Fate};
+use super::counts::Counters;
+use super::owned::Cemetery;
 use super::program::Program;
 use crate::media::error::MediaError;
 use crate::media::protocol::Hello;
@@ -21,7 +22,6 @@ use crate::media::protocol::Hello;
 #[derive(Debug)]
 pub(super) struct Spawner {
     orders: mpsc::Sender<Order>,
-    graves: mpsc::Sender<process::Child>,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Spawner {
             program: PathBuf::from("thread"),
             source,
         };
-        let burying = graves.clone();
+        let cemetery = Cemetery { graves, counters };
         thread::Builder::new()
             .name("decoder-spawner".to_owned())
             .spawn(move || {
@@ -53,8 +53,7 @@ impl Spawner {
                     program,
                     size: warm,
                     warm: VecDeque::new(),
-                    graves: burying,
-                    counters,
+                    cemetery,
                 };
                 pool.serve(&incoming);
             })
@@ -68,7 +67,7 @@ impl Spawner {
                 }
             })
             .map_err(fault)?;
-        Ok(Self { orders, graves })
+        Ok(Self { orders })
     }
 
     /// The hello of a first child, which stays in the pool.
@@ -86,12 +85,6 @@ impl Spawner {
         self.orders.send(Order::Take(answer)).map_err(|_| gone())?;
         child.await.map_err(|_| gone())?
     }
-
-    /// Kills a child at once and leaves the waiting to the reaper, as that may block.
-    pub(super) fn bury(&self, mut child: process::Child) {
-        let _killed_or_dead = child.kill();
-        let _no_reaper_at_exit = self.graves.send(child);
-    }
 }
 
 /// What the spawner thread owns.
@@ -99,8 +92,7 @@ struct Pool {
     program: Program,
     size: usize,
     warm: VecDeque<WarmChild>,
-    graves: mpsc::Sender<process::Child>,
-    counters: Arc<Counters>,
+    cemetery: Cemetery,
 }
 
 impl Pool {
@@ -120,9 +112,6 @@ impl Pool {
             }
             self.refill();
         }
-        for child in self.warm.drain(..) {
-            child.bury(&self.graves);
-        }
     }
 
     /// A warm child that did not die meanwhile, or a new one.
@@ -132,8 +121,7 @@ impl Pool {
                 return Ok(child);
             }
             tracing::warn!("a warm decoder child had died");
-            self.counters.ended(Fate::DIED);
-            child.bury(&self.graves);
+            child.had_died();
         }
         self.spawn()
     }
@@ -143,8 +131,6 @@ impl Pool {
         let hello = child.wait_for_hello();
         if hello.is_ok() {
             self.warm.push_back(child);
-        } else {
-            child.bury(&self.graves);
         }
         hello
     }
@@ -163,11 +149,12 @@ impl Pool {
     }
 
     fn spawn(&self) -> Result<WarmChild, MediaError> {
-        let child = WarmChild::spawn(&self.program).map_err(|source| MediaError::Spawn {
+        let child = WarmChild::spawn(&self.program, self.cemetery.clone());
+        let child = child.map_err(|source| MediaError::Spawn {
             program: self.program.path.clone(),
             source,
         })?;
-        self.counters.started();
+        self.cemetery.counters.started();
         Ok(child)
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jaga::media::{Decoder, MediaConfig, MediaError};
+use jaga::media::{ChildEnd, Decoder, MediaConfig, MediaError};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
@@ -72,6 +72,29 @@ async fn dropping_at_any_point_kills_and_reaps() {
         drop(media);
         eventually("the child is gone", || !exists(id)).await;
     }
+}
+
+#[tokio::test]
+async fn a_child_that_comes_too_late_is_not_forgotten() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let decoder = decoder(1);
+    let before = decoder.counts();
+    let upload = std::fs::File::open(clip()).unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let mut opening = Box::pin(decoder.open(upload.into(), deadline));
+    assert!(futures_util::poll!(&mut opening).is_pending());
+    // The next one is started when this one is on its way, and then its caller leaves.
+    eventually("a child was handed out", || {
+        decoder.counts().started > before.started
+    })
+    .await;
+    drop(opening);
+    eventually("it was buried", || {
+        decoder.counts().ended(ChildEnd::Abandoned) == 1
+    })
+    .await;
 }
 
 #[tokio::test]

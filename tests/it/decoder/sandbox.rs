@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::encoders::H264;
 use super::{config, open, play_with, uniform};
-use crate::media_files::{have_ffmpeg, made, numbered, still_clip};
+use crate::media_files::{ffmpeg, have_ffmpeg, made, numbered, still_clip};
 
 /// The real child, started by way of a script, as somebody else or to do something else.
 struct StandIn {
@@ -280,6 +280,40 @@ async fn a_file_that_needs_more_memory_names_that_limit() {
     // The server goes on.
     let played = play_with(&decoder, &clip(), uniform(4)).await.unwrap();
     assert_eq!(played.frames.len(), 4);
+}
+
+#[tokio::test]
+async fn a_file_larger_than_the_childs_memory_is_read_all_the_same() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.mp4");
+    // 5 MB a second of noise, repeated without being encoded again.
+    let noise = made("noise", "mp4", &"1", |path| {
+        let source = "nullsrc=size=640x360:rate=25:duration=2,geq=random(1)*255:128:128";
+        let encode = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "10"];
+        let all = [["-f", "lavfi", "-i", source].as_slice(), &encode].concat();
+        ffmpeg(&all, &[], path);
+    });
+    let noise = noise.to_str().unwrap();
+    ffmpeg(
+        &[
+            "-stream_loop",
+            "-1",
+            "-i",
+            noise,
+            "-fs",
+            "300M",
+            "-c",
+            "copy",
+        ],
+        &[],
+        &path,
+    );
+    assert!(path.metadata().unwrap().len() > 290_000_000);
+    let played = play_with(&little_memory(), &path, uniform(4)).await;
+    assert_eq!(played.unwrap().frames.len(), 4);
 }
 
 #[tokio::test]

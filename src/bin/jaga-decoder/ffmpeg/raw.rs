@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use ffmpeg::ffi;
 use ffmpeg::format::context::Input;
+use ffmpeg::{Error, Packet, ffi};
 use ffmpeg_next as ffmpeg;
 
 use jaga::domain::media::ColorFacts;
@@ -181,6 +181,13 @@ pub(crate) fn set_discard(input: &mut Input, index: usize, discard: bool) {
             };
         }
     }
+}
+
+/// The next packet of any stream. FFmpeg 5.1 writes over what `packet` held and frees nothing of it,
+/// so that a packet read into again and again would keep the whole file in memory.
+pub(super) fn next_packet(input: &mut Input, packet: &mut Packet) -> Result<(), Error> {
+    *packet = Packet::empty();
+    packet.read(input)
 }
 
 /// Moves to the last entry point at or before `timestamp`.

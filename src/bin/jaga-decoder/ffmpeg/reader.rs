@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
     /// Reads the next packet of the stream; false at the end.
     fn pull(&mut self, packet: &mut Packet) -> Result<bool, Stop> {
         loop {
-            match packet.read(self.input) {
+            match raw::next_packet(self.input, packet) {
                 Ok(()) if packet.stream() == self.stream => return Ok(true),
                 Ok(()) | Err(Error::InvalidData) => {}
                 Err(Error::Exit) => return Err(Fault::deadline().into()),

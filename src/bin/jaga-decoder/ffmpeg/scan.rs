@@ -47,7 +47,7 @@ pub(super) fn scan(opened: &mut Opened, all_streams: bool, terms: &Terms) -> Res
     let mut packet = Packet::empty();
     let mut damage = 0;
     loop {
-        match packet.read(&mut opened.input) {
+        match raw::next_packet(&mut opened.input, &mut packet) {
             Ok(()) => {}
             Err(Error::InvalidData) if damage < MOST_DAMAGE => {
                 damage += 1;

@@ -91,7 +91,7 @@ fn decode_all(
         if Instant::now() >= terms.deadline {
             return Err(Fault::deadline().into());
         }
-        match packet.read(&mut opened.input) {
+        match raw::next_packet(&mut opened.input, &mut packet) {
             Ok(()) if packet.stream() == opened.stream => {
                 decoder.send(&packet, true, on_frame)?;
             }
