@@ -113,7 +113,7 @@ impl Figure {
             .x_labels(match self.ticks.len() {
                 0 if self.log_x => 4,
                 0 => 6,
-                names => names + 1,
+                names => names,
             })
             .y_labels(6)
             .x_label_formatter(&number)
