@@ -126,9 +126,9 @@ impl GraphCache {
         match verify(&folder, key) {
             Ok(found) => found.then_some(folder),
             Err(error) => {
-                let folder = folder.display().to_string();
-                tracing::warn!(folder, %error, "a cached graph is thrown away");
-                self.forget(Path::new(&folder));
+                let shown = folder.display();
+                tracing::warn!(folder = %shown, %error, "a cached graph is thrown away");
+                self.forget(&folder);
                 None
             }
         }

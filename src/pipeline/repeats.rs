@@ -80,12 +80,9 @@ impl Alike {
         let pixels = part.pixels.as_mut()?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(pixels.rgb());
-        hasher.update(
-            &asked
-                .iter()
-                .map(|asked| u8::from(*asked))
-                .collect::<Vec<_>>(),
-        );
+        for asked in &asked {
+            hasher.update(&[u8::from(*asked)]);
+        }
         let hash = hasher.finalize();
         if let Some(same) = self.exact.get(&hash) {
             return Some(*same);
@@ -98,11 +95,14 @@ impl Alike {
             return Some(last.frame);
         }
         self.exact.insert(hash, frame);
-        self.last = Some(Scored {
-            frame,
-            asked,
-            pixels: pixels.clone(),
-        });
+        // Without a limit there is nothing to compare with but the hashes.
+        if self.limit > 0.0 {
+            self.last = Some(Scored {
+                frame,
+                asked,
+                pixels: pixels.clone(),
+            });
+        }
         None
     }
 }
