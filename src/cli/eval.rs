@@ -124,21 +124,18 @@ fn from_models(
     models.retain(|model| seen.insert(model.clone()));
     let bar = progress::bar(manifest.videos.len(), "videos");
     let cache = folder.join("cache");
-    let scoring = || Scoring {
-        config: config.clone(),
+    let scoring = Scoring {
+        config,
         models: &models,
         frames: args.frames,
         sampling: args.sampling,
         cache: &cache,
     };
-    let (results, programs) = score(&manifest, scoring(), &|| bar.inc(1))?;
+    let (results, programs) = score(&manifest, &scoring, &|| bar.inc(1))?;
     bar.finish_and_clear();
     let looking = Looking {
-        config,
+        scoring: &scoring,
         manifest: &manifest,
-        frames: args.frames,
-        sampling: args.sampling,
-        cache: &cache,
     };
     let thumbnails = if args.no_thumbnails {
         Thumbnails::UNWANTED
@@ -146,7 +143,7 @@ fn from_models(
         thumbnails(&results, args.threshold, &looking)?
     };
     let robustness = match sweep {
-        Some(perturbations) => Some(perturbed(&manifest, &scoring(), args, perturbations)?),
+        Some(perturbations) => Some(perturbed(&manifest, &scoring, args, perturbations)?),
         None => None,
     };
     Ok(Scored {

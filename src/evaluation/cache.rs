@@ -27,6 +27,13 @@ pub(super) struct Entry {
     pub(super) answers: Vec<Answer>,
 }
 
+impl Entry {
+    /// The answer of a model by its place; a file that failed has one for all.
+    pub(super) fn of(&self, model: usize) -> Option<&Answer> {
+        self.answers.get(model).or(self.answers.first())
+    }
+}
+
 /// One model's part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Answer {

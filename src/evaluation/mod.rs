@@ -30,5 +30,6 @@ pub use perturb::{
     ROBUSTNESS, Robustness, Sweep, add_robustness, score_perturbed, write_robustness,
 };
 pub use scoring::{Scoring, score};
+pub(crate) use side_by_side::each;
 pub use table::{FRAMES, SCORES, read_scores, write_frames, write_scores};
 pub use thumbnails::{Looking, Thumbnail, Thumbnails, thumbnails};

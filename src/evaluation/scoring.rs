@@ -17,7 +17,7 @@ use crate::pipeline::{AnalyzeError, Options, Pipeline, Request};
 #[derive(Debug)]
 pub struct Scoring<'a> {
     /// As for serving.
-    pub config: Config,
+    pub config: &'a Config,
     /// Names of models, at least one.
     pub models: &'a [String],
     /// Frames to look at; the configured number when absent.
@@ -33,13 +33,13 @@ pub struct Scoring<'a> {
 /// fails is an answer too.
 pub fn score(
     manifest: &Manifest,
-    scoring: Scoring<'_>,
+    scoring: &Scoring<'_>,
     done: &(dyn Fn() + Sync),
 ) -> Result<(Results, Option<Programs>), EvaluationError> {
     let models = scoring.models;
     let asking = Asking {
-        options: options(&scoring),
-        config: scoring.config,
+        options: options(scoring),
+        config: scoring.config.clone(),
         cache: scoring.cache,
         done,
     };
@@ -138,8 +138,7 @@ fn gather(
     let (contents, entries): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     let entries: Vec<Entry> = entries.into_iter().flatten().collect();
     let column = |(place, model): (usize, &String)| {
-        // A file that failed has one answer for all models.
-        let answer = |entry: &Entry| entry.answers.get(place).or(entry.answers.first()).cloned();
+        let answer = |entry: &Entry| entry.of(place).cloned();
         let answers: Vec<Answer> = entries.iter().filter_map(answer).collect();
         Column {
             model: model.clone(),

@@ -117,11 +117,11 @@ fn fill(results: &mut Results, answers: Vec<HashMap<usize, Outcome>>) {
 }
 
 /// A number with the fewest digits that give it back, or nothing.
-fn text(number: Option<f64>) -> String {
+pub(super) fn text(number: Option<f64>) -> String {
     number.map(|n| n.to_string()).unwrap_or_default()
 }
 
-fn label(video: &Video) -> &'static str {
+pub(super) fn label(video: &Video) -> &'static str {
     if video.synthetic { "1" } else { "0" }
 }
 

@@ -2,7 +2,6 @@
 //! again, in the locked-down child, and kept by content hash.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,8 +14,8 @@ use super::cache::Cache;
 use super::error::EvaluationError;
 use super::manifest::Manifest;
 use super::outcome::Results;
+use super::scoring::Scoring;
 use super::worst::{telling, worst};
-use crate::config::Config;
 use crate::domain::frame::Frame;
 use crate::domain::sampling::Strategy;
 use crate::pipeline::{AnalyzeError, AnalyzeErrorKind, Footage};
@@ -67,16 +66,10 @@ impl Thumbnails {
 /// Where videos are, and how they were looked at when they were scored.
 #[derive(Debug)]
 pub struct Looking<'a> {
-    /// As for serving.
-    pub config: &'a Config,
+    /// How they were scored.
+    pub scoring: &'a Scoring<'a>,
     /// The table of videos.
     pub manifest: &'a Manifest,
-    /// As when they were scored.
-    pub frames: Option<u32>,
-    /// As when they were scored.
-    pub sampling: Option<Strategy>,
-    /// Folder that answers are kept in.
-    pub cache: &'a Path,
 }
 
 /// All that a picture depends on, besides the file.
@@ -150,18 +143,19 @@ fn wanted(results: &Results, threshold: f64) -> Vec<Wanted> {
 
 impl Looking<'_> {
     fn cache_for(&self, times_s: &[f64]) -> Result<Cache, EvaluationError> {
-        let analysis = &self.config.analysis;
+        let scoring = self.scoring;
+        let analysis = &scoring.config.analysis;
         let terms = Terms {
             program: env!("CARGO_PKG_VERSION"),
-            media: &self.config.media,
+            media: &scoring.config.media,
             plan: (
-                self.frames.unwrap_or(analysis.frames),
-                self.sampling.unwrap_or(analysis.sampling),
+                scoring.frames.unwrap_or(analysis.frames),
+                scoring.sampling.unwrap_or(analysis.sampling),
             ),
             form: (LONG_SIDE, QUALITY, MAX_BYTES),
             times_s,
         };
-        Cache::under(self.cache.join("thumbnails"), &terms)
+        Cache::under(scoring.cache.join("thumbnails"), &terms)
     }
 
     fn make(
@@ -169,6 +163,7 @@ impl Looking<'_> {
         rest: Vec<(Wanted, String, Cache)>,
         made: &mut BTreeMap<usize, Result<Vec<Thumbnail>, String>>,
     ) -> Result<(), EvaluationError> {
+        let scoring = self.scoring;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build();
@@ -178,7 +173,7 @@ impl Looking<'_> {
         })?;
         runtime.block_on(async {
             // A page without pictures is worth more than none.
-            let footage = match Footage::start(self.config, self.frames, self.sampling) {
+            let footage = match Footage::start(scoring.config, scoring.frames, scoring.sampling) {
                 Ok(footage) => footage,
                 Err(error) => {
                     let reason = format!("the decoder doesn't start: {error}");
@@ -186,7 +181,7 @@ impl Looking<'_> {
                     return Ok(());
                 }
             };
-            let at_once = self.config.analysis.concurrency().max(1);
+            let at_once = scoring.config.analysis.concurrency().max(1);
             let one = |(wanted, content, cache): (Wanted, String, Cache)| {
                 let footage = &footage;
                 async move {
@@ -223,7 +218,7 @@ impl Looking<'_> {
         let video = self.manifest.videos.get(wanted.place);
         let path = video.map(|video| self.manifest.locate(video));
         let path = path.ok_or_else(|| "the file is gone".to_owned())?;
-        let limit = self.config.data.max_upload_bytes;
+        let limit = self.scoring.config.data.max_upload_bytes;
         let upload = tokio::task::spawn_blocking(move || Upload::from_path(&path, limit)).await;
         let upload = upload.map_err(|error| told(error.into()))?;
         let upload = upload.map_err(|error| told(error.into()))?;

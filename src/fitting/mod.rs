@@ -15,7 +15,6 @@ mod figures;
 mod folds;
 mod heads;
 mod limits;
-mod parallel;
 mod second;
 mod settle;
 mod solver;

@@ -6,10 +6,10 @@ use super::cross::{Choice, Plan, Round};
 use super::error::FitError;
 use super::folds::folds;
 use super::heads::{exact, path};
-use super::parallel::in_parallel;
 use super::second::Second;
 use super::settle::{Held, settle};
 use super::solver::{Data, Linear};
+use crate::evaluation::each;
 
 /// A round, and the heads that it left one fold out of.
 pub(super) struct Played {
@@ -96,10 +96,8 @@ impl<'a> Stage<'a> {
 
     /// For each set of folds, the log-odds of its clips by heads fitted to the rest.
     pub(super) fn all(&self, left_out: &[Vec<usize>]) -> Result<Vec<HeldOut>, FitError> {
-        let found = in_parallel(left_out.len(), |place| {
-            left_out.get(place).map(|folds| self.held_out(folds))
-        });
-        found.into_iter().flatten().collect()
+        let found = each(left_out, |folds| self.held_out(folds));
+        found.into_iter().collect()
     }
 
     fn held_out(&self, folds: &[usize]) -> Result<HeldOut, FitError> {

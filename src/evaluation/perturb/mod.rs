@@ -6,7 +6,7 @@ mod making;
 mod table;
 
 use super::asking::{Asking, Desk, Found, Subject, is_of_the_file};
-use super::cache::{Answer, Entry};
+use super::cache::Entry;
 use super::error::EvaluationError;
 use super::manifest::{Manifest, Video};
 use super::outcome::Outcome;
@@ -69,7 +69,7 @@ pub fn score_perturbed(
     let variants: Vec<Option<Perturbation>> = std::iter::once(None)
         .chain(sweep.perturbations.iter().copied().map(Some))
         .collect();
-    let subjects = subjects(manifest, &scoring.config, &variants, sweep.seconds);
+    let subjects = subjects(manifest, scoring.config, &variants, sweep.seconds);
     let models = scoring.models.to_vec();
     let asking = Asking {
         options: options(scoring),
@@ -81,7 +81,7 @@ pub fn score_perturbed(
         let variant = variants.get(place % variants.len()).copied().flatten();
         answer(desk, maker, subject, variant).await
     };
-    let prepare = || Maker::start(&scoring.config, scoring.cache, sweep.seconds);
+    let prepare = || Maker::start(scoring.config, scoring.cache, sweep.seconds);
     let found = asking.each_of::<Entry, Maker, EvaluationError>(&subjects, prepare, &one)?;
     Ok(gathered(manifest, sweep, &models, &found))
 }
@@ -180,11 +180,8 @@ fn gathered(
     }
 }
 
-/// A file that failed has one answer for all models.
 fn outcome(entry: Option<&Entry>, model: usize) -> Outcome {
-    let answers: &[Answer] = entry.map_or(&[], |entry| &entry.answers);
-    let answer = answers.get(model).or(answers.first());
-    answer.map_or_else(
+    entry.and_then(|entry| entry.of(model)).map_or_else(
         || Outcome::Inconclusive {
             reason: Some("missing".to_owned()),
             coverage: None,

@@ -5,6 +5,8 @@ use std::io::Write;
 use super::Robustness;
 use crate::domain::perturbation::Perturbation;
 use crate::evaluation::outcome::Outcome;
+use crate::evaluation::rows::ScoreRow;
+use crate::evaluation::table::{label, text};
 
 /// Columns of `robustness.csv`. A row of the kind `none` is the baseline: the same stretch of the
 /// video, unchanged.
@@ -63,28 +65,28 @@ fn write(
 ) -> Result<(), csv::Error> {
     let kind = variant.map_or("none", |variant| variant.kind.name());
     let strength = variant.map(|variant| variant.strength.to_string());
-    let number = |number: Option<f64>| number.map(|n| n.to_string()).unwrap_or_default();
     let videos = robustness.videos.iter().zip(&robustness.contents);
     for ((video, content), (outcome, before)) in videos.zip(outcomes.iter().zip(baseline)) {
-        let (reason, failure) = match outcome {
-            Outcome::Scored { .. } => (None, None),
-            Outcome::Inconclusive { reason, .. } => (reason.as_deref(), None),
-            Outcome::Failed { code, detail } => (Some(detail.as_str()), Some(code.as_str())),
+        let row = ScoreRow {
+            video,
+            model,
+            outcome,
+            content: content.as_deref(),
         };
         writer.write_record([
-            video.path.as_str(),
-            if video.synthetic { "1" } else { "0" },
-            video.source.as_deref().unwrap_or_default(),
-            video.method.as_deref().unwrap_or_default(),
-            model,
+            &row.video.path,
+            label(row.video),
+            row.video.source.as_deref().unwrap_or_default(),
+            row.video.method.as_deref().unwrap_or_default(),
+            row.model,
             kind,
             strength.as_deref().unwrap_or_default(),
-            number(outcome.score()).as_str(),
-            number(before.score()).as_str(),
-            number(outcome.coverage()).as_str(),
-            reason.unwrap_or_default(),
-            failure.unwrap_or_default(),
-            content.as_deref().unwrap_or_default(),
+            &text(row.outcome.score()),
+            &text(before.score()),
+            &text(row.outcome.coverage()),
+            row.reason().unwrap_or_default(),
+            row.failure().unwrap_or_default(),
+            row.content.unwrap_or_default(),
         ])?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jaga::config::Config;
 use jaga::evaluation::{
-    Column, Looking, Manifest, Outcome, Results, Thumbnail, Thumbnails, thumbnails,
+    Column, Looking, Manifest, Outcome, Results, Scoring, Thumbnail, Thumbnails, thumbnails,
 };
 
 use crate::cli::Shell;
@@ -135,12 +135,16 @@ fn a_file_that_is_another_now_or_gone_is_not_shown() {
     };
     let mut config = Config::default();
     config.media.decoder = Some(env!("CARGO_BIN_EXE_jaga-decoder").into());
-    let looking = Looking {
+    let scoring = Scoring {
         config: &config,
-        manifest: &manifest,
+        models: &[],
         frames: None,
         sampling: None,
         cache: &place.path().join("cache"),
+    };
+    let looking = Looking {
+        scoring: &scoring,
+        manifest: &manifest,
     };
     let found = thumbnails(&results, 0.5, &looking).unwrap();
     let Thumbnails::Made(found) = found else {
